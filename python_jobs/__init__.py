@@ -1,0 +1,1 @@
+"""Train, publish and serve movie recommendations from a ClickHouse warehouse."""

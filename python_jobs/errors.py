@@ -1,0 +1,25 @@
+"""What a user can cause, and what to do next."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A failure that the reader of the message can mend.
+
+    The command line prints it on stderr, without a traceback, and exits with 1.
+
+    Parameters
+    ----------
+    message
+        What happened, and where.
+    hint
+        What to do next.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
