@@ -6,7 +6,7 @@ from __future__ import annotations
 class UserError(Exception):
     """A failure that the reader of the message can mend.
 
-    The command line prints it on stderr, without a traceback, and exits with 1.
+    The command line prints it on stderr, without a traceback, and exits with :attr:`exit_code`.
 
     Parameters
     ----------
@@ -15,6 +15,8 @@ class UserError(Exception):
     hint
         What to do next.
     """
+
+    exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -54,16 +54,17 @@ def read_interactions(warehouse: Warehouse) -> Interactions:
         "select user_id, movie_id, interaction_score, toUnixTimestamp64Milli(last_interacted_at) "
         f"from {mart} order by user_id, movie_id"
     )
-    with warehouse.client.query_column_block_stream(query, use_numpy=True) as blocks:
-        for users, movies, scores, interacted_at in blocks:
+    with warehouse.client.query_column_block_stream(query) as blocks:
+        for block in blocks:
+            users, movies, scores, interacted_at = map(np.asarray, block)
             columns.append(users, _positions(movies, movie_ids, mart), scores, interacted_at)
     return columns.finish(movie_ids, mart, _dbt_invocation_id(warehouse, mart))
 
 
 def _movies_of(warehouse: Warehouse, mart: str) -> tuple[NDArray[np.uint64], int]:
     query = f"select movie_id, count() from {mart} group by movie_id order by movie_id"
-    result = warehouse.client.query(query, use_numpy=True, column_oriented=True)
-    if not result.row_count:
+    result = warehouse.client.query(query, column_oriented=True)
+    if not result.result_set:
         raise UserError(
             f"The training mart {mart} is empty: there is nothing to learn from.",
             "Load ratings or watch events, then run `dbt build`; its warnings count the rows "
@@ -92,9 +93,11 @@ def _rebuilt(mart: str) -> UserError:
 
 def _dbt_invocation_id(warehouse: Warehouse, mart: str) -> str:
     """Return the invocation that the mart's table comment names (see macros/stamp_invocation)."""
+    database, table = warehouse.split(mart)
     comment = warehouse.client.command(
-        "select comment from system.tables where concat(database, '.', name) = {mart:String}",
-        parameters={"mart": mart.replace("`", "")},
+        "select comment from system.tables where database = {database:String} "
+        "and name = {table:String}",
+        parameters={"database": database, "table": table},
     )
     try:
         return str(json.loads(str(comment))["dbt_invocation_id"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 MEBIBYTE = 1024 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,25 @@ class Cost:
     """Highest resident memory of the process since it started, at the end of the phase."""
 
 
+@dataclass(frozen=True)
+class Clock:
+    """Wall and CPU seconds, as a moment or as the time between two."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    @classmethod
+    def now(cls) -> Clock:
+        """Read both clocks; the CPU clock counts every thread of the process."""
+        return cls(time.perf_counter(), time.process_time())
+
+    def __sub__(self, other: Clock) -> Clock:
+        return Clock(self.wall - other.wall, self.cpu - other.cpu)
+
+    def __add__(self, other: Clock) -> Clock:
+        return Clock(self.wall + other.wall, self.cpu + other.cpu)
+
+
 @dataclass
 class Phases:
     """Names, times and, on a terminal, shows the phases of a job as they pass."""
@@ -33,17 +54,39 @@ class Phases:
     """Where to draw; None draws nothing."""
     costs: dict[str, Cost] = field(default_factory=dict)
     """Cost of each finished phase, in order."""
+    _inner: Clock = field(default_factory=Clock)
 
     @contextmanager
     def phase(self, name: str, total: int | None = None) -> Iterator[Bar]:
-        """Time a ``with`` block; ``total`` is the number of steps, where the end is known."""
+        """Time a ``with`` block; ``total`` is the number of steps, where the end is known.
+
+        What :meth:`timed` measured inside the block counts there and not here.
+        """
         task = self.progress.add_task(name, total=total) if self.progress else None
-        wall, cpu = time.perf_counter(), time.process_time()
+        clock, inner = Clock.now(), self._inner
         yield Bar(self.progress, task)
-        seconds = time.perf_counter() - wall
-        self.costs[name] = Cost(seconds, time.process_time() - cpu, peak_rss_mib())
+        self._add(name, Clock.now() - clock - (self._inner - inner))
         if self.progress and task is not None:
             self.progress.update(task, total=total or 1, completed=total or 1)
+
+    def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items, and count the time that making them takes as a phase of its own."""
+        iterator = iter(items)
+        while True:
+            clock = Clock.now()
+            item = next(iterator, None)
+            spent = Clock.now() - clock
+            self._inner += spent
+            self._add(name, spent)
+            if item is None:
+                return
+            yield item
+
+    def _add(self, name: str, spent: Clock) -> None:
+        before = self.costs.get(name, Cost(0.0, 0.0, 0.0))
+        self.costs[name] = Cost(
+            before.wall_seconds + spent.wall, before.cpu_seconds + spent.cpu, peak_rss_mib()
+        )
 
     def metrics(self) -> dict[str, float]:
         """Return the costs as flat MLflow metrics, ``phase_<name>_seconds`` and so on."""

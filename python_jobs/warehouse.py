@@ -46,6 +46,12 @@ class Warehouse:
         """Return the relation of a table that python_jobs fills, ``database.table``."""
         return self.project.source("recommender", table)
 
+    @staticmethod
+    def split(relation: str) -> tuple[str, str]:
+        """Return a relation's database and table as ClickHouse's system tables spell them."""
+        database, _, table = relation.replace("`", "").partition(".")
+        return database, table
+
 
 @contextmanager
 def open_warehouse(options: DbtOptions, *, create: bool = False) -> Iterator[Warehouse]:

@@ -1,0 +1,40 @@
+# Thin names for plain commands. Each does its own set-up: a virtual environment in .venv, the pinned
+# dependencies, and profiles.yml from the example when there is none.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench bench-full bench-quality docs clean
+
+demo: .venv/runtime profiles.yml
+	@$(BIN)/python_jobs demo
+
+test: .venv/dev lint
+	@$(BIN)/pytest
+
+lint: .venv/dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt
+
+# What a run leaves behind; the virtual environment goes too.
+clean:
+	rm -rf .chdb mlflow.db* mlruns target logs profiles.yml .user.yml .venv build *.egg-info \
+		.mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+profiles.yml:
+	cp profiles.yml.example profiles.yml
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,46 @@
+"""``python_jobs demo``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from python_jobs.commands.options import dbt_options, mlflow_options
+from python_jobs.dbt_project import DbtOptions
+
+EMBEDDED = "embedded"
+
+
+@click.command("demo")
+@click.option("--user", default="42", help="The sample user on the last screen.")
+@mlflow_options
+@dbt_options
+def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> None:
+    """Run everything on the sample data, in the embedded ClickHouse, and show what came out.
+
+    \b
+    Example:
+        python_jobs demo --user 7
+    """
+    from python_jobs.pipeline import REFRESH, SEED, run_steps
+    from python_jobs.published import list_runs
+    from python_jobs.screens import show_demo
+    from python_jobs.serving import history, parse_user, recommend
+    from python_jobs.tracking import load_champion, open_tracking
+    from python_jobs.warehouse import open_warehouse
+
+    user_id = parse_user(user)
+    # Never a server by default: the sample would replace the raw tables there.
+    dbt = replace(dbt, target=dbt.target or EMBEDDED)
+    run_steps((SEED, *REFRESH), dbt)
+    with open_warehouse(dbt) as warehouse:
+        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
+        model = load_champion(tracking)
+        show_demo(
+            list_runs(warehouse)[0],
+            tracking,
+            history(warehouse, user_id, limit=10),
+            recommend(warehouse, model, user_id, top=10),
+            user_id,
+        )

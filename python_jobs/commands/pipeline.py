@@ -1,0 +1,24 @@
+"""``python_jobs pipeline``."""
+
+from __future__ import annotations
+
+import click
+
+from python_jobs.commands.options import dbt_options
+from python_jobs.dbt_project import DbtOptions
+
+
+@click.command("pipeline")
+@dbt_options
+def command(dbt: DbtOptions) -> None:
+    """Refresh everything, as a scheduler does: dbt build, train, dbt build of what depends on it.
+
+    Options of `train` are read from their environment variables.
+
+    \b
+    Example:
+        python_jobs pipeline --target server
+    """
+    from python_jobs.pipeline import REFRESH, run_steps
+
+    run_steps(REFRESH, dbt)

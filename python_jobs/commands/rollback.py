@@ -1,0 +1,31 @@
+"""``python_jobs rollback``."""
+
+from __future__ import annotations
+
+import click
+
+from python_jobs.commands.options import dbt_options, mlflow_options
+from python_jobs.dbt_project import DbtOptions
+
+
+@click.command("rollback")
+@click.argument("run_id")
+@mlflow_options
+@dbt_options
+def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> None:
+    """Make an earlier published run current again; its version becomes the champion.
+
+    \b
+    Example:
+        python_jobs rollback 5f0c2d1e8a7b4c3d9e6f5a4b3c2d1e0f
+    """
+    from python_jobs.publishing import rollback
+    from python_jobs.tracking import open_tracking, set_champion
+    from python_jobs.warehouse import open_warehouse
+
+    with open_warehouse(dbt) as warehouse:
+        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
+        version = rollback(warehouse, run_id)
+        set_champion(tracking, version)
+    click.echo(f"Run {run_id} (version {version}) is current again.")
+    click.echo("Dashboards follow with: dbt build --select source:recommender+")

@@ -1,0 +1,25 @@
+"""``python_jobs runs``."""
+
+from __future__ import annotations
+
+import click
+
+from python_jobs.commands.options import dbt_options
+from python_jobs.dbt_project import DbtOptions
+
+
+@click.command("runs")
+@dbt_options
+def command(dbt: DbtOptions) -> None:
+    """List what has been published, newest first, and which run is current.
+
+    \b
+    Example:
+        python_jobs runs
+    """
+    from python_jobs.published import list_runs
+    from python_jobs.screens import show_runs
+    from python_jobs.warehouse import open_warehouse
+
+    with open_warehouse(dbt) as warehouse:
+        show_runs(list_runs(warehouse))

@@ -1,0 +1,49 @@
+"""``python_jobs train``."""
+
+from __future__ import annotations
+
+import click
+
+from python_jobs.commands.options import dbt_options, mlflow_options, setting
+from python_jobs.dbt_project import DbtOptions
+
+
+@click.command("train")
+@setting("--max-components", "Upper bound of the rank k.", type=click.IntRange(min=1), default=10)
+@setting("--max-iter", "Upper bound of NMF's iterations.", type=click.IntRange(min=1), default=200)
+@setting("--top", "Recommendations per user.", type=int, default=20)
+@setting("--seed", "Seed of the initial factors.", type=click.IntRange(min=0), default=42)
+@setting("--keep", "Published runs to keep for rollback.", type=click.IntRange(min=2), default=5)
+@setting("--publish/--no-publish", "Whether the run goes live.", default=True)
+@mlflow_options
+@dbt_options
+def command(
+    max_components: int,
+    max_iter: int,
+    top: int,
+    seed: int,
+    keep: int,
+    publish: bool,
+    experiment: str,
+    model_name: str,
+    dbt: DbtOptions,
+) -> None:
+    """Learn from the mart, log and register the model, publish every user's top-N.
+
+    \b
+    Example:
+        python_jobs train --max-components 20 --no-publish
+    """
+    from python_jobs.factorization import Settings
+    from python_jobs.progress import shown_phases
+    from python_jobs.screens import show_training
+    from python_jobs.tracking import open_tracking
+    from python_jobs.training import TrainOptions, train
+    from python_jobs.warehouse import open_warehouse
+
+    settings = Settings(max_components, max_iter, seed)
+    with open_warehouse(dbt) as warehouse, shown_phases() as phases:
+        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
+        options = TrainOptions(settings, top, publish, keep)
+        report = train(warehouse, tracking, options, phases)
+    show_training(report, tracking)

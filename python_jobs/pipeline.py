@@ -1,0 +1,67 @@
+"""dbt and the jobs in order, each as the command that a person would type."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from python_jobs.dbt_project import DbtOptions
+from python_jobs.errors import UserError
+
+PROGRAMS = {"dbt": "dbt.cli.main", "python_jobs": "python_jobs"}
+"""Module behind each command, so that a step runs in this very environment."""
+
+DOWNSTREAM = "source:recommender+"
+"""dbt's selector of everything that is built on what python_jobs publishes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the pipeline."""
+
+    program: str
+    """``dbt`` or ``python_jobs``."""
+    arguments: Sequence[str]
+
+    def words(self, dbt: DbtOptions) -> list[str]:
+        """Return the command with dbt's options, which both programs take."""
+        return [self.program, *self.arguments, *dbt.arguments()]
+
+
+SEED = Step("dbt", ["seed"])
+REFRESH = (
+    Step("dbt", ["build"]),
+    Step("python_jobs", ["train"]),
+    Step("dbt", ["build", "--select", DOWNSTREAM]),
+)
+"""From raw tables to dashboards: what a scheduler runs."""
+
+
+def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
+    """Run the steps one after the other, each in a process of its own; stop at the first failure.
+
+    A process each, because the embedded database belongs to one process at a time.
+
+    Raises
+    ------
+    UserError
+        If a step fails. What it printed says why.
+    """
+    environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **os.environ}
+    for number, step in enumerate(steps, start=1):
+        shown = shlex.join(step.words(dbt))
+        click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
+        command = [sys.executable, "-m", PROGRAMS[step.program], *step.words(dbt)[1:]]
+        code = subprocess.run(command, env=environment, check=False).returncode
+        if code:
+            raise UserError(
+                f"Step {number} of {len(steps)} failed: {shown} (exit code {code}).",
+                "Its own messages are above. The steps after it did not run; what was published "
+                "before is still current.",
+            )

@@ -1,0 +1,67 @@
+"""What is kept of published runs, and what a dead attempt left behind."""
+
+from __future__ import annotations
+
+from python_jobs.dbt_project import quoted
+from python_jobs.warehouse import Warehouse
+
+PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors")
+"""Tables that are partitioned by ``run_id``."""
+
+GRACE_HOURS = 24
+"""Age at which an uncommitted attempt on a server counts as dead; embedded has no other process."""
+
+
+def remove_leftovers(warehouse: Warehouse) -> None:
+    """Drop the staging tables and the uncommitted partitions of attempts that died."""
+    runs = warehouse.published("training_runs")
+    grace = 0 if warehouse.embedded else GRACE_HOURS
+    for table in PUBLISHED_TABLES:
+        for staging in _staging_tables(warehouse, table, grace):
+            warehouse.client.command(f"drop table if exists {staging} sync")
+        _drop_runs(warehouse, table, f"run_id not in (select run_id from {runs})", grace)
+
+
+def remove_old_runs(warehouse: Warehouse, keep: int) -> None:
+    """Drop the rows of all but the newest ``keep`` committed runs; the current one is newest."""
+    runs = warehouse.published("training_runs")
+    newest = f"select run_id from {runs} group by run_id order by max(published_at) desc"
+    old = f"run_id in (select run_id from {runs}) and run_id not in ({newest} limit {int(keep)})"
+    for table in PUBLISHED_TABLES:
+        _drop_runs(warehouse, table, old, grace_hours=0)
+
+
+def _staging_tables(warehouse: Warehouse, table: str, grace_hours: int) -> list[str]:
+    """Return the relations of a table's staging tables that are old enough to be dead."""
+    database, name = warehouse.split(warehouse.published(table))
+    found = warehouse.client.query(
+        """
+        select name
+        from system.tables
+        where database = {database:String}
+            and startsWith(name, {prefix:String})
+            and metadata_modification_time <= now() - interval {grace:UInt32} hour
+        """,
+        parameters={"database": database, "prefix": f"{name}__staging_", "grace": grace_hours},
+    )
+    return [f"{quoted(database)}.{quoted(name)}" for (name,) in found.result_rows]
+
+
+def _drop_runs(warehouse: Warehouse, table: str, condition: str, grace_hours: int) -> None:
+    """Drop the partitions whose ``run_id`` meets a condition and that are old enough."""
+    live = warehouse.published(table)
+    database, name = warehouse.split(live)
+    found = warehouse.client.query(
+        f"""
+        select partition as run_id
+        from system.parts
+        where active and database = {{database:String}} and table = {{table:String}} and {condition}
+        group by partition
+        having max(modification_time) <= now() - interval {{grace:UInt32}} hour
+        """,
+        parameters={"database": database, "table": name, "grace": grace_hours},
+    )
+    for (run_id,) in found.result_rows:
+        warehouse.client.command(
+            f"alter table {live} drop partition {{run_id:String}}", parameters={"run_id": run_id}
+        )

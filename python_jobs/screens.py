@@ -1,0 +1,139 @@
+"""What the commands print: tables for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from dataclasses import asdict, fields
+
+from rich.console import Console
+from rich.table import Table
+
+from python_jobs.published import PublishedRun
+from python_jobs.serving import Interaction, Recommendation
+from python_jobs.tracking import Tracking
+from python_jobs.training import TrainReport
+
+NARROW = 100
+"""Width of tables in a log, where there is no terminal to ask."""
+
+
+def console() -> Console:
+    """Return a console on stdout; as wide as the terminal, or wide enough for a log."""
+    return Console(width=None if sys.stdout.isatty() else NARROW, highlight=False)
+
+
+def show_training(report: TrainReport, tracking: Tracking) -> None:
+    """Print what was trained, how it measures, where it is, and what became of it."""
+    run, metrics = report.run, report.run.metrics
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_row("run", run.run_id)
+    table.add_row("model", f"{run.model_name} version {run.model_version}")
+    table.add_row(
+        "matrix",
+        f"{run.users:,} users × {run.movies:,} movies, {run.interactions:,} interactions, "
+        f"{metrics['sparsity']:.1f} % empty",
+    )
+    ending = "converged" if metrics["converged"] else "stopped at the limit"
+    iterations = f"{metrics['iterations']:.0f} iterations, {ending}"
+    table.add_row("factors", f"k = {run.params['n_components']}, {iterations}")
+    table.add_row("all cells", f"RMSE {metrics['rmse']:.4f}, MAE {metrics['mae']:.4f}")
+    table.add_row(
+        "observed", f"RMSE {metrics['rmse_observed']:.4f}, MAE {metrics['mae_observed']:.4f}"
+    )
+    published = (
+        f"{run.recommendations:,} recommendations, now current"
+        if report.published
+        else "no (--no-publish)"
+    )
+    table.add_row("published", published)
+    table.add_row("MLflow", f"{tracking.shown_uri}, experiment {tracking.experiment}")
+    console().print(table)
+
+
+def show_runs(runs: list[PublishedRun]) -> None:
+    """Print the published runs as a table."""
+    if not runs:
+        print("Nothing has been published yet. Run `python_jobs train`.")  # noqa: T201
+        return
+    table = Table("", "run", "published (UTC)", "version", "k", "RMSE", "recommendations")
+    for run in runs:
+        mark = "current" if run.current else "" if run.kept else "dropped"
+        table.add_row(
+            mark,
+            run.run_id,
+            f"{run.published_at:%Y-%m-%d %H:%M:%S}",
+            run.model_version,
+            run.params.get("n_components", ""),
+            f"{run.metrics.get('rmse', float('nan')):.4f}",
+            f"{run.recommendations:,}",
+        )
+    console().print(table)
+
+
+def show_recommendations(found: list[Recommendation], user_id: int, shape: str) -> None:
+    """Print one user's recommendations as a table, as JSON or as CSV."""
+    if shape == "json":
+        print(json.dumps([asdict(movie) for movie in found], indent=2))  # noqa: T201
+    elif shape == "csv":
+        names = [field.name for field in fields(Recommendation)]
+        writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(movie) for movie in found)
+    elif found:
+        console().print(recommendations_table(found, f"Recommended to user {user_id}"))
+    else:
+        print(f"User {user_id} has seen every movie: there is nothing to recommend.")  # noqa: T201
+
+
+def recommendations_table(found: list[Recommendation], title: str) -> Table:
+    """Return recommendations as a table."""
+    table = Table("#", "title", "genres", "score", title=title, title_justify="left")
+    for movie in found:
+        table.add_row(str(movie.rank), movie.title, movie.genres, f"{movie.score:.3f}")
+    return table
+
+
+def history_table(seen: list[Interaction], title: str) -> Table:
+    """Return a user's history as a table."""
+    table = Table("title", "genres", "rating", "watched", title=title, title_justify="left")
+    for movie in seen:
+        rating = "" if movie.rating is None else f"{movie.rating:g}"
+        table.add_row(movie.title, movie.genres, rating, f"{movie.watch_count}×")
+    return table
+
+
+def show_demo(
+    run: PublishedRun,
+    tracking: Tracking,
+    seen: list[Interaction],
+    recommended: list[Recommendation],
+    user_id: int,
+) -> None:
+    """Print the demo's last screen: what was trained, one user's lists, and where to go next."""
+    from rich.rule import Rule
+
+    screen = console()
+    screen.print(Rule("Dataflix"))
+    screen.print(
+        f"Trained on {run.interactions:,} interactions of {run.users:,} users with "
+        f"{run.movies:,} movies: k = {run.params['n_components']}, RMSE {run.metrics['rmse']:.3f}, "
+        f"MAE {run.metrics['mae']:.3f}.\n"
+        f"{run.recommendations:,} recommendations are in ClickHouse, published by run {run.run_id}."
+    )
+    lists = Table.grid(padding=(1, 3, 0, 0))
+    lists.add_row(
+        history_table(seen, f"User {user_id} liked best"),
+        recommendations_table(recommended, f"Recommended to user {user_id}"),
+    )
+    screen.print(lists)
+    screen.print(
+        f"\nThe run in MLflow:  mlflow ui --backend-store-uri {tracking.shown_uri}\n"
+        "\nNext:\n"
+        "  python_jobs recommend --user 7           another user's list\n"
+        "  python_jobs train --max-components 20    another model; compare the two in MLflow\n"
+        "  dbt docs generate && dbt docs serve      tables, columns and lineage"
+    )

@@ -1,0 +1,256 @@
+"""MLflow: the run, what it was made of, what came out, and which version is in use."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from python_jobs.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mlflow import MlflowClient
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+CHAMPION = "champion"
+"""Alias of the version whose recommendations are published."""
+
+QUIET_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # MLflow's own defaults retry for minutes before they say that nobody is there.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """An MLflow store that answers, and the names this project uses in it."""
+
+    client: MlflowClient
+    uri: str
+    """Tracking URI; it may hold a password, so show :attr:`shown_uri`."""
+    experiment: str
+    experiment_id: str
+    model_name: str
+
+    @property
+    def shown_uri(self) -> str:
+        """The URI without its password."""
+        return without_password(self.uri)
+
+
+def without_password(uri: str) -> str:
+    """Return a URI with its password, if any, replaced by stars."""
+    from urllib.parse import urlsplit
+
+    password = urlsplit(uri).password
+    return uri.replace(f":{password}@", ":*****@") if password else uri
+
+
+def open_tracking(project_dir: Path, experiment: str, model_name: str) -> Tracking:
+    """Reach the MLflow store and make the experiment if it is new.
+
+    Parameters
+    ----------
+    project_dir
+        Where the default store, ``mlflow.db`` and ``mlruns/``, lies; ``MLFLOW_TRACKING_URI`` names
+        any other.
+    experiment, model_name
+        Names of the experiment and of the registered model.
+
+    Raises
+    ------
+    UserError
+        If the store cannot be reached.
+    """
+    for name, value in QUIET_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_dir / 'mlflow.db'}"
+    try:
+        mlflow.set_tracking_uri(uri)
+        client = mlflow.MlflowClient()
+        experiment_id = _experiment_id(client, experiment, uri)
+    except Exception as error:  # MLflow, its HTTP client and SQLAlchemy raise their own kinds
+        raise UserError(
+            f"The MLflow store at {without_password(uri)} cannot be reached "
+            f"({type(error).__name__}).",
+            "Check MLFLOW_TRACKING_URI, or unset it to use mlflow.db in the project.",
+        ) from error
+    return Tracking(client, uri, experiment, experiment_id, model_name)
+
+
+def _experiment_id(client: MlflowClient, name: str, uri: str) -> str:
+    known = client.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    location = None
+    if uri.startswith("sqlite:///"):
+        # MLflow's default is relative to the working directory of whoever runs first.
+        location = (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlruns").as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+@contextmanager
+def tracked_run(tracking: Tracking, name: str, tags: dict[str, str]) -> Iterator[str]:
+    """Keep an MLflow run for the length of a ``with`` block and yield its id.
+
+    It ends as FINISHED, as FAILED after an error, and as KILLED after Ctrl-C.
+    """
+    import mlflow
+
+    with mlflow.start_run(experiment_id=tracking.experiment_id, run_name=name, tags=tags) as active:
+        run_id = str(active.info.run_id)
+        try:
+            yield run_id
+        except KeyboardInterrupt:
+            mlflow.end_run("KILLED")
+            raise
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """What a run leaves in MLflow so that its recommendations can be made again."""
+
+    W: NDArray[np.float32]
+    """User factors, users × k."""
+    H: NDArray[np.float32]
+    """Movie factors, k × movies."""
+    metadata: dict[str, Any]
+    """``user_ids`` and ``movie_ids``, ordered as the factors are, and what the run was."""
+
+
+def log_params(params: dict[str, str]) -> None:
+    """Log parameters of the active run."""
+    import mlflow
+
+    mlflow.log_params(params)
+
+
+def log_metrics(metrics: dict[str, float]) -> None:
+    """Log metrics of the active run."""
+    import mlflow
+
+    mlflow.log_metrics(metrics)
+
+
+def log_record(record: ModelRecord) -> None:
+    """Log the factors and the metadata as artifacts of the active run."""
+    import mlflow
+    import numpy as np
+
+    with TemporaryDirectory() as directory:
+        folder = Path(directory)
+        np.save(folder / "user_features.npy", record.W)
+        np.save(folder / "movie_features.npy", record.H)
+        (folder / "metadata.json").write_text(json.dumps(record.metadata))
+        mlflow.log_artifacts(directory)
+
+
+def log_mart(relation: str, rows: int, last_interacted_at: str) -> None:
+    """Log the mart as the active run's training dataset: where it is and how far it goes."""
+    import mlflow
+    from mlflow.data.meta_dataset import MetaDataset
+
+    from python_jobs.mart_source import MartSource
+
+    source = MartSource(relation, rows, last_interacted_at)
+    mlflow.log_input(MetaDataset(source, name=relation), context="training")
+
+
+def register_model(
+    tracking: Tracking, run_id: str, model: Any, matrix: csr_matrix, W: NDArray[np.float32]
+) -> str:
+    """Log the fitted NMF and register it; return the new version's number.
+
+    It is serialised by skops, without pickle, so that loading it runs no code.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import infer_signature
+
+    info = mlflow.sklearn.log_model(
+        model,
+        name="nmf_model",
+        signature=infer_signature(matrix[:1], W[:1]),
+        serialization_format="skops",
+        pip_requirements=_requirements(),
+    )
+    try:
+        tracking.client.create_registered_model(tracking.model_name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = tracking.client.create_model_version(
+        tracking.model_name, info.model_uri, run_id=run_id, model_id=info.model_id
+    )
+    return str(version.version)
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import version
+
+    return [f"{package}=={version(package)}" for package in ("scikit-learn", "numpy", "skops")]
+
+
+def set_champion(tracking: Tracking, version: str) -> None:
+    """Point the alias ``champion`` at a version of the registered model."""
+    tracking.client.set_registered_model_alias(tracking.model_name, CHAMPION, version)
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version of the registered model, with the factors it was registered with."""
+
+    version: str
+    run_id: str
+    record: ModelRecord
+
+
+def load_champion(tracking: Tracking) -> RegisteredModel:
+    """Fetch the champion's factors and metadata from the artifacts of its run.
+
+    Raises
+    ------
+    UserError
+        If there is no champion yet, or its artifacts are gone.
+    """
+    import mlflow
+    import numpy as np
+    from mlflow.exceptions import MlflowException
+
+    try:
+        version = tracking.client.get_model_version_by_alias(tracking.model_name, CHAMPION)
+    except MlflowException as error:
+        raise UserError(
+            f"There is no {CHAMPION} of the model {tracking.model_name} in "
+            f"{tracking.shown_uri} yet.",
+            "Run `python_jobs train` first.",
+        ) from error
+    run_id = str(version.run_id)
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(run_id=run_id))
+        record = ModelRecord(
+            W=np.load(folder / "user_features.npy"),
+            H=np.load(folder / "movie_features.npy"),
+            metadata=json.loads((folder / "metadata.json").read_text()),
+        )
+    except (MlflowException, OSError) as error:
+        raise UserError(
+            f"The artifacts of version {version.version} (run {run_id}) cannot be read: {error}",
+            "Restore them, or train again.",
+        ) from error
+    return RegisteredModel(str(version.version), run_id, record)

@@ -1,0 +1,126 @@
+"""A real project for the tests: this repository's files in a directory of their own, built once.
+
+Every command runs in a process of its own, as a user's does: the embedded ClickHouse belongs to one
+process at a time, and nothing a command imports or leaves open reaches the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PROJECT_FILES = (
+    "dbt_project.yml",
+    "selectors.yml",
+    "models",
+    "macros",
+    "seeds",
+    "tests/dbt",
+)
+QUERY = """
+import json, sys, clickhouse_connect
+client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
+print(json.dumps(client.query(sys.argv[2]).result_rows, default=str))
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project directory, and its commands as a user types them."""
+
+    directory: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The caller's environment without what would lead to another project or store."""
+        ours = ("DBT_", "MLFLOW_", "DATAFLIX_", "CLICKHOUSE_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return {**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "COLUMNS": "100"}
+
+    def command(self, module: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", module, *arguments]
+
+    def run(
+        self, module: str, *arguments: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(module, *arguments),
+            cwd=self.directory,
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def dbt(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run dbt, and fail the test with its output where dbt fails."""
+        done = self.run("dbt.cli.main", *arguments, **variables)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+        return done
+
+    def python_jobs(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run python_jobs; whether it succeeded is for the test to say."""
+        return self.run("python_jobs", *arguments, **variables)
+
+    def query(self, sql: str) -> list[list]:
+        """Return the rows of a query against the project's embedded ClickHouse."""
+        done = subprocess.run(
+            [sys.executable, "-c", QUERY, str(self.directory / ".chdb"), sql],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def copy(self, directory: Path) -> Project:
+        """Return a copy to change; the MLflow artifacts stay where the store says they are."""
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True, symlinks=True)
+        return Project(directory)
+
+
+@pytest.fixture(scope="session")
+def empty_project(tmp_path_factory) -> Project:
+    """The project's files and a profile; no database yet."""
+    directory = tmp_path_factory.mktemp("empty")
+    for name in PROJECT_FILES:
+        source, target = REPOSITORY / name, directory / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
+    shutil.copy(REPOSITORY / "profiles.yml.example", directory / "profiles.yml")
+    return Project(directory)
+
+
+@pytest.fixture(scope="session")
+def built_project(empty_project, tmp_path_factory) -> Project:
+    """The sample seeded and everything built; nothing trained. Not to be changed."""
+    project = empty_project.copy(tmp_path_factory.mktemp("built"))
+    project.dbt("seed")
+    project.dbt("build")
+    return project
+
+
+@pytest.fixture(scope="session")
+def trained_project(built_project, tmp_path_factory) -> Project:
+    """Trained and published once, with defaults. Not to be changed."""
+    project = built_project.copy(tmp_path_factory.mktemp("trained"))
+    done = project.python_jobs("train")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.fixture
+def project(trained_project, tmp_path) -> Project:
+    """A copy of the trained project for one test to change."""
+    return trained_project.copy(tmp_path / "project")
