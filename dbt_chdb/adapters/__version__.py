@@ -1,2 +1,3 @@
-__version__ = "0.1.0"
-version = __version__
+"""Version of the adapter; dbt's adapter factory imports this module by its name."""
+
+version = "0.1.0"

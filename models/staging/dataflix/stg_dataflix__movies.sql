@@ -1,0 +1,50 @@
+with
+
+source as (
+
+    select * from {{ source('dataflix', 'movies') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        {{ as_id('movie_id') }} as movie_id,
+
+        -- strings
+        ifNull(toString(title), '') as title,
+        toLowCardinality(ifNull(toString(director), '')) as director,
+
+        -- arrays
+        arrayFilter(
+            genre -> genre not in ('', '(no genres listed)'),
+            arrayMap(genre -> trim(genre), splitByChar('|', ifNull(toString(genres), '')))
+        ) as genres,
+
+        -- numerics
+        toUInt16(ifNull(accurateCastOrNull(release_year, 'UInt16'), 0)) as release_year,
+        toUInt16(ifNull(accurateCastOrNull(duration_minutes, 'UInt16'), 0)) as duration_minutes
+
+    from source
+
+),
+
+deduplicated as (
+
+    select
+        movie_id,
+        title,
+        director,
+        cast(genres, 'Array(LowCardinality(String))') as genres,
+        toLowCardinality(genres[1]) as primary_genre,
+        release_year,
+        duration_minutes
+    from renamed
+    where movie_id > 0
+    order by title asc, release_year asc
+    limit 1 by movie_id
+
+)
+
+select * from deduplicated
