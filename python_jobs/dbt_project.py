@@ -7,6 +7,7 @@ vars and environment variables mean here what they mean to ``dbt run``.
 
 from __future__ import annotations
 
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,8 +99,10 @@ def load_project(options: DbtOptions) -> DbtProject:
     from dbt.config.runtime import load_profile
     from dbt.flags import get_flags
 
-    quiet = ["--quiet", "--log-level-file", "none", "--no-send-anonymous-usage-stats"]
-    result = dbtRunner().invoke(["parse", "--no-write-json", *quiet, *options.arguments()])
+    quiet = ["--log-level", "none", "--log-level-file", "none", "--no-send-anonymous-usage-stats"]
+    # dbt changes into the project's directory, and stays there.
+    with chdir(Path.cwd()):
+        result = dbtRunner().invoke(["parse", "--no-write-json", *quiet, *options.arguments()])
     if not result.success:
         raise UserError(f"dbt cannot read the project: {result.exception}", _parse_hint(options))
     flags = get_flags()

@@ -23,10 +23,25 @@ def remove_leftovers(warehouse: Warehouse) -> None:
 
 
 def remove_old_runs(warehouse: Warehouse, keep: int) -> None:
-    """Drop the rows of all but the newest ``keep`` committed runs; the current one is newest."""
+    """Drop all but the newest run of each of the newest ``keep`` model versions.
+
+    Versions are counted and not runs, so that scoring hourly with one version does not push out
+    the versions that a rollback needs. The run before the current one is kept in any case: a
+    reader may still be reading it.
+    """
     runs = warehouse.published("training_runs")
-    newest = f"select run_id from {runs} group by run_id order by max(published_at) desc"
-    old = f"run_id in (select run_id from {runs}) and run_id not in ({newest} limit {int(keep)})"
+    kept = f"""
+        select argMax(run_id, published_at)
+        from {runs}
+        group by model_name, model_version
+        order by max(published_at) desc
+        limit {int(keep)}
+    """
+    newest = f"select run_id from {runs} group by run_id order by max(published_at) desc limit 2"
+    old = (
+        f"run_id in (select run_id from {runs}) and run_id not in ({kept}) "
+        f"and run_id not in ({newest})"
+    )
     for table in PUBLISHED_TABLES:
         _drop_runs(warehouse, table, old, grace_hours=0)
 

@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import asdict, fields
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -59,13 +60,13 @@ def show_runs(runs: list[PublishedRun]) -> None:
     if not runs:
         print("Nothing has been published yet. Run `python_jobs train`.")  # noqa: T201
         return
-    table = Table("", "run", "published (UTC)", "version", "k", "RMSE", "recommendations")
+    table = _table("", "run", "published (UTC)", "version", "k", "RMSE", "rows")
     for run in runs:
         mark = "current" if run.current else "" if run.kept else "dropped"
         table.add_row(
             mark,
             run.run_id,
-            f"{run.published_at:%Y-%m-%d %H:%M:%S}",
+            f"{run.published_at:%Y-%m-%d %H:%M}",
             run.model_version,
             run.params.get("n_components", ""),
             f"{run.metrics.get('rmse', float('nan')):.4f}",
@@ -89,9 +90,13 @@ def show_recommendations(found: list[Recommendation], user_id: int, shape: str) 
         print(f"User {user_id} has seen every movie: there is nothing to recommend.")  # noqa: T201
 
 
+def _table(*columns: str, title: str | None = None) -> Table:
+    return Table(*columns, title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+
+
 def recommendations_table(found: list[Recommendation], title: str) -> Table:
     """Return recommendations as a table."""
-    table = Table("#", "title", "genres", "score", title=title, title_justify="left")
+    table = _table("#", "title", "genres", "score", title=title)
     for movie in found:
         table.add_row(str(movie.rank), movie.title, movie.genres, f"{movie.score:.3f}")
     return table
@@ -99,7 +104,7 @@ def recommendations_table(found: list[Recommendation], title: str) -> Table:
 
 def history_table(seen: list[Interaction], title: str) -> Table:
     """Return a user's history as a table."""
-    table = Table("title", "genres", "rating", "watched", title=title, title_justify="left")
+    table = _table("title", "genres", "rating", "watched", title=title)
     for movie in seen:
         rating = "" if movie.rating is None else f"{movie.rating:g}"
         table.add_row(movie.title, movie.genres, rating, f"{movie.watch_count}×")

@@ -71,13 +71,13 @@ def recommend(
     require_top(top, movie_ids.size)
     row = _row_of(user_ids, user_id, model)
     seen = _seen(warehouse, user_id, movie_ids)
-    ranked = top_n(model.record.W[row : row + 1], model.record.H, seen, top)
-    names = _names(warehouse, movie_ids[ranked.movies])
+    columns, scores = top_n(model.record.W[row : row + 1], model.record.H, seen, top)
+    listed = columns[0] >= 0
+    movies = movie_ids[columns[0][listed]]
+    names = _names(warehouse, movies)
     return [
-        Recommendation(int(rank), int(movie), *names.get(int(movie), ("?", "")), float(score))
-        for rank, movie, score in zip(
-            ranked.ranks, movie_ids[ranked.movies], ranked.scores, strict=True
-        )
+        Recommendation(rank, int(movie), *names.get(int(movie), ("?", "")), float(score))
+        for rank, (movie, score) in enumerate(zip(movies, scores[0][listed], strict=True), start=1)
     ]
 
 

@@ -79,6 +79,8 @@ def open_tracking(project_dir: Path, experiment: str, model_name: str) -> Tracki
 
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.WARNING)
+    # It warns at every run that NMF has no `predict`; `transform` is what is used of it.
+    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_dir / 'mlflow.db'}"
     try:
         mlflow.set_tracking_uri(uri)

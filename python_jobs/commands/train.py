@@ -34,6 +34,9 @@ def command(
     Example:
         python_jobs train --max-components 20 --no-publish
     """
+    # Its import looks through every module that is loaded: seconds later on, a blink here.
+    import skops.io  # noqa: F401
+
     from python_jobs.factorization import Settings
     from python_jobs.progress import shown_phases
     from python_jobs.screens import show_training

@@ -11,10 +11,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from python_jobs.dbt_project import DbtOptions
+from python_jobs.warehouse import Warehouse, open_warehouse
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT_FILES = (
@@ -28,7 +32,10 @@ PROJECT_FILES = (
 QUERY = """
 import json, sys, clickhouse_connect
 client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
-print(json.dumps(client.query(sys.argv[2]).result_rows, default=str))
+if sys.argv[3] == "command":
+    client.command(sys.argv[2])
+else:
+    print(json.dumps(client.query(sys.argv[2]).result_rows, default=str))
 """
 
 
@@ -72,14 +79,21 @@ class Project:
 
     def query(self, sql: str) -> list[list]:
         """Return the rows of a query against the project's embedded ClickHouse."""
+        return json.loads(self._sql(sql, "query"))
+
+    def execute(self, sql: str) -> None:
+        """Run a statement in the project's embedded ClickHouse."""
+        self._sql(sql, "command")
+
+    def _sql(self, sql: str, kind: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", QUERY, str(self.directory / ".chdb"), sql],
+            [sys.executable, "-c", QUERY, str(self.directory / ".chdb"), sql, kind],
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return done.stdout
 
     def copy(self, directory: Path) -> Project:
         """Return a copy to change; the MLflow artifacts stay where the store says they are."""
@@ -124,3 +138,11 @@ def trained_project(built_project, tmp_path_factory) -> Project:
 def project(trained_project, tmp_path) -> Project:
     """A copy of the trained project for one test to change."""
     return trained_project.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def warehouse(built_project, tmp_path_factory) -> Iterator[Warehouse]:
+    """The built sample, open in this process; the only embedded database that it can open."""
+    project = built_project.copy(tmp_path_factory.mktemp("warehouse"))
+    with open_warehouse(DbtOptions(project.directory, project.directory)) as opened:
+        yield opened

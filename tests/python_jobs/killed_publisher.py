@@ -1,0 +1,67 @@
+"""Publishes a run and dies by SIGKILL at one step: ``killed_publisher.py DATABASE STEP RUN_ID``.
+
+Run as a program by test_crashes.py. It opens the embedded database without dbt, whose import would
+take longer than everything else here; the names are those of the embedded target.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import SimpleNamespace
+
+import clickhouse_connect
+
+from python_jobs import publishing
+from python_jobs.warehouse import Warehouse
+from tests.python_jobs.publishing_data import lists, run_of
+
+STEPS = {
+    "remove_leftovers": "at the start",
+    "stage": "before anything is staged",
+    "load_block": "with one block staged",
+    "verify": "with everything staged",
+    "swap": "after the checks",
+    "drop_staging": "after the swap",
+    "append_run": "before the commit",
+    "remove_old_runs": "after the commit",
+}
+"""Functions of publishing.py that are killed as they begin, and what that means."""
+
+
+def die(*args: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_at(step: str) -> None:
+    """Put the kill in place of a step; of its second call, where the first one must pass."""
+    original = getattr(publishing, step)
+    # drop_staging is also what stage begins with, and load_block should leave one block behind.
+    lives = {"drop_staging": 1, "load_block": 1}.get(step, 0)
+
+    def dying(*args, **kwargs):
+        nonlocal lives
+        if lives == 0:
+            die()
+        lives -= 1
+        return original(*args, **kwargs)
+
+    setattr(publishing, step, dying)
+
+
+def main() -> None:
+    path, step, run_id = sys.argv[1:]
+    project = SimpleNamespace(
+        credentials=SimpleNamespace(type="chdb"),
+        model=lambda name: f"analytics.{name}",
+        source=lambda source, table: f"ml.{table}",
+    )
+    client = clickhouse_connect.get_client(interface="chdb", path=path)
+    kill_at(step)
+    tables = {"recommendations": lists(users=7, top=4, blocks=3)}
+    publishing.publish(Warehouse(client, project), run_of(run_id), tables, keep=5)
+
+
+if __name__ == "__main__":
+    main()

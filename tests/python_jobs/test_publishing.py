@@ -1,0 +1,176 @@
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from python_jobs.errors import UserError
+from python_jobs.published import list_runs
+from python_jobs.publishing import append_run, publish, rollback
+from python_jobs.warehouse import new_client
+from tests.python_jobs.publishing_data import FIRST_MOVIE, lists, run_of
+
+CURRENT = """
+select count(), uniqExact(run_id), any(run_id)
+from ml.recommendations
+where run_id = (select argMax(run_id, published_at) from ml.training_runs)
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_published(warehouse):
+    for table in ("recommendations", "training_runs", "similar_movies", "movie_factors"):
+        warehouse.client.command(f"truncate table {warehouse.published(table)}")
+
+
+def _publish(warehouse, run_id, users=5, top=3, keep=5, blocks=None, version=""):
+    blocks = lists(users, top, blocks=2) if blocks is None else blocks
+    return publish(warehouse, run_of(run_id, version), {"recommendations": blocks}, keep)
+
+
+def _partitions(warehouse):
+    rows = warehouse.client.query("select distinct run_id from ml.recommendations").result_rows
+    return {run_id for (run_id,) in rows}
+
+
+def _staging_tables(warehouse):
+    return warehouse.client.command(
+        "select count() from system.tables where database = 'ml' and name like '%staging%'"
+    )
+
+
+def test_a_published_run_is_whole_and_current(warehouse):
+    run = _publish(warehouse, "first", users=5, top=3)
+    assert run.recommendations == 15
+    assert warehouse.client.query(CURRENT).first_row == (15, 1, "first")
+    assert _staging_tables(warehouse) == 0
+
+
+def test_publishing_a_run_again_changes_nothing(warehouse):
+    for _ in range(2):
+        _publish(warehouse, "first")
+    assert warehouse.client.query(CURRENT).first_row == (15, 1, "first")
+    assert [run.run_id for run in list_runs(warehouse)] == ["first"]
+
+
+def test_a_run_without_recommendations_can_be_published(warehouse):
+    _publish(warehouse, "first")
+    _publish(warehouse, "empty", users=0)
+    assert warehouse.client.query(CURRENT).first_row[0] == 0
+    assert rollback(warehouse, "first") == "first"
+    assert warehouse.client.query(CURRENT).first_row == (15, 1, "first")
+
+
+def _damaged(column, position, value):
+    (block,) = lists(5, 3)
+    block[column][position] = value
+    return [block]
+
+
+def _seen(warehouse):
+    user, movie = warehouse.client.query(
+        f"select user_id, movie_id from {warehouse.mart} limit 1"
+    ).first_row
+    block = {
+        "user_id": np.array([user], np.uint64),
+        "movie_id": np.array([movie], np.uint64),
+        "rank": np.array([1], np.uint16),
+        "score": np.array([1.0], np.float32),
+        "reason": ["factors"],
+    }
+    return [block]
+
+
+@pytest.mark.parametrize(
+    ("column", "position", "value"),
+    [("rank", 1, 7), ("rank", 2, 2), ("rank", 0, 0), ("movie_id", 1, FIRST_MOVIE + 1)],
+)
+def test_broken_lists_are_refused_and_the_old_run_stays(warehouse, column, position, value):
+    _publish(warehouse, "first")
+    with pytest.raises(UserError, match="leave gaps: 1"):
+        _publish(warehouse, "broken", blocks=_damaged(column, position, value))
+    assert warehouse.client.query(CURRENT).first_row == (15, 1, "first")
+    assert _partitions(warehouse) == {"first"}
+    assert _staging_tables(warehouse) == 0
+
+
+def test_a_movie_already_seen_is_refused(warehouse):
+    with pytest.raises(UserError, match="movies already seen: 1"):
+        _publish(warehouse, "broken", blocks=_seen(warehouse))
+    assert not _partitions(warehouse)
+
+
+def test_the_checks_cover_every_slice_of_users(warehouse, monkeypatch):
+    monkeypatch.setattr("python_jobs.verification.USERS_PER_CHECK", 2)
+    _publish(warehouse, "sound")
+    with pytest.raises(UserError, match="leave gaps: 1"):
+        _publish(warehouse, "broken", blocks=_damaged("rank", 14, 9))
+
+
+def test_the_newest_runs_are_kept_and_can_be_rolled_back_to(warehouse):
+    for run_id in ("a", "b", "c", "d"):
+        _publish(warehouse, run_id, keep=2)
+    assert _partitions(warehouse) == {"c", "d"}
+    rollback(warehouse, "c")
+    runs = {run.run_id: run for run in list_runs(warehouse)}
+    assert [run_id for run_id, run in runs.items() if run.current] == ["c"]
+    assert [run_id for run_id, run in runs.items() if run.kept] == ["c", "d"]
+    with pytest.raises(UserError, match="no longer kept"):
+        rollback(warehouse, "a")
+    with pytest.raises(UserError, match="ever published"):
+        rollback(warehouse, "nonsense")
+
+
+def test_scoring_again_and_again_does_not_push_out_other_versions(warehouse):
+    for run_id, version in [("a", "1"), ("b", "2"), ("c", "2"), ("d", "2"), ("e", "2")]:
+        _publish(warehouse, run_id, version=version, keep=2)
+    assert _partitions(warehouse) == {"a", "d", "e"}
+
+
+def test_every_publication_is_later_than_the_one_before(warehouse):
+    for run_id in ("a", "b", "c"):
+        append_run(warehouse, run_of(run_id))
+    warehouse.client.command(
+        "insert into ml.training_runs (run_id, published_at) "
+        "select 'from a clock ahead', now64(3) + interval 1 hour"
+    )
+    append_run(warehouse, run_of("d"))
+    rows = warehouse.client.query(
+        "select published_at, run_id from ml.training_runs order by published_at"
+    ).result_rows
+    assert [run_id for _, run_id in rows] == ["a", "b", "c", "from a clock ahead", "d"]
+    assert all(before < after for (before, _), (after, _) in pairwise(rows))
+
+
+def test_leftovers_of_dead_attempts_are_removed(warehouse):
+    _publish(warehouse, "first")
+    warehouse.client.command(
+        "insert into ml.recommendations (run_id, user_id) values ('never committed', 1)"
+    )
+    warehouse.client.command("create table ml.recommendations__staging_dead as ml.recommendations")
+    _publish(warehouse, "second")
+    assert _partitions(warehouse) == {"first", "second"}
+    assert _staging_tables(warehouse) == 0
+
+
+def test_a_reader_never_sees_a_mix_or_a_gap(warehouse):
+    sizes = {f"run{number}": 3 * (number + 1) for number in range(12)}
+    _publish(warehouse, "run0", users=1, keep=2)
+    seen, done = [], threading.Event()
+
+    def poll():
+        client = new_client(warehouse.project)
+        while not done.is_set():
+            seen.append(client.query(CURRENT).first_row)
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        for number in range(1, len(sizes)):
+            _publish(warehouse, f"run{number}", users=number + 1, keep=2)
+    finally:
+        done.set()
+        reader.join()
+    assert len(seen) > len(sizes)
+    assert {runs for _, runs, _ in seen} == {1}
+    assert all(count == sizes[run_id] for count, _, run_id in seen)
