@@ -27,7 +27,7 @@ ranked as (
         metrics,
 
         -- booleans
-        row_number() over (order by published_at desc, run_id desc) = 1 as is_current,
+        toBool(row_number() over (order by published_at desc, run_id desc) = 1) as is_current,
 
         -- timestamps
         published_at

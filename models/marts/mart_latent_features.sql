@@ -1,0 +1,93 @@
+{{
+    config(
+        engine='MergeTree',
+        order_by='feature',
+    )
+}}
+
+with
+
+movie_factors as (
+
+    select * from {{ ref('stg_recommender__movie_factors') }}
+    where weight > 0
+
+),
+
+movies as (
+
+    select * from {{ ref('stg_dataflix__movies') }}
+
+),
+
+strongest as (
+
+    select *
+    from movie_factors
+    order by weight desc, movie_id asc
+    limit 10 by feature
+
+),
+
+named as (
+
+    select
+        strongest.feature as feature,
+        strongest.weight as weight,
+        strongest.movie_id as movie_id,
+        movies.title as title,
+        movies.genres as genres
+    from strongest
+    left join movies on strongest.movie_id = movies.movie_id
+
+),
+
+top_movies as (
+
+    select
+        feature,
+        arrayReverseSort(groupArray((weight, -toInt64(movie_id), movie_id, title))) as ranked
+    from named
+    group by feature
+
+),
+
+genre_weights as (
+
+    select
+        feature,
+        genre,
+        sum(weight) as genre_weight
+    from named
+    array join genres as genre
+    group by feature, genre
+
+),
+
+top_genres as (
+
+    select
+        feature,
+        arrayReverseSort(groupArray((genre_weight, genre))) as ranked
+    from genre_weights
+    group by feature
+
+),
+
+described as (
+
+    select
+        top_movies.feature as feature,
+        arrayStringConcat(arraySlice(arrayMap(pair -> pair.2, top_genres.ranked), 1, 2), ', ')
+            as label,
+        cast(arrayMap(pair -> pair.2, top_genres.ranked), 'Array(LowCardinality(String))')
+            as genres,
+        arrayMap(item -> item.3, top_movies.ranked) as movie_ids,
+        arrayMap(item -> item.4, top_movies.ranked) as titles,
+        arrayMap(item -> item.1, top_movies.ranked) as weights
+    from top_movies
+    left join top_genres on top_movies.feature = top_genres.feature
+
+)
+
+select * from described

@@ -1,0 +1,16 @@
+{{
+    config(
+        engine='MergeTree',
+        order_by='movie_id',
+    )
+}}
+
+with
+
+movies as (
+
+    select * from {{ ref('stg_dataflix__movies') }}
+
+)
+
+select * from movies

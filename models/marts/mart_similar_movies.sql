@@ -1,0 +1,39 @@
+{{
+    config(
+        engine='MergeTree',
+        order_by='(movie_id, rank)',
+    )
+}}
+
+with
+
+similar_movies as (
+
+    select * from {{ ref('stg_recommender__similar_movies') }}
+
+),
+
+movies as (
+
+    select * from {{ ref('stg_dataflix__movies') }}
+
+),
+
+joined as (
+
+    select
+        similar_movies.movie_id as movie_id,
+        similar_movies.rank as rank,
+        movies.title as title,
+        movies.genres as genres,
+        similar_movies.similar_movie_id as similar_movie_id,
+        others.title as similar_title,
+        others.genres as similar_genres,
+        similar_movies.cosine as cosine
+    from similar_movies
+    left join movies on similar_movies.movie_id = movies.movie_id
+    left join movies as others on similar_movies.similar_movie_id = others.movie_id
+
+)
+
+select * from joined

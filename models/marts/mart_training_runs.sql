@@ -1,0 +1,85 @@
+{{
+    config(
+        engine='MergeTree',
+        order_by='(first_published_at, run_id)',
+    )
+}}
+
+with
+
+publications as (
+
+    select * from {{ ref('stg_recommender__training_runs') }}
+
+),
+
+runs as (
+
+    -- Every publication of a run repeats the same facts; only the time differs.
+    select
+        run_id,
+        toLowCardinality(any(model_name)) as model_name,
+        any(model_version) as model_version,
+        toBool(max(publications.is_current)) as is_current,
+        toUInt32(count()) as publications,
+        min(published_at) as first_published_at,
+        max(published_at) as last_published_at,
+        any(publications.users) as users,
+        any(publications.movies) as movies,
+        any(publications.interactions) as interactions,
+        any(publications.recommendations) as recommendations,
+        any(publications.params) as params,
+        any(publications.metrics) as metrics,
+        any(publications.dbt_invocation_id) as dbt_invocation_id,
+        any(publications.git_commit) as git_commit
+    from publications
+    group by run_id
+
+),
+
+measured as (
+
+    select
+        run_id,
+        model_name,
+        model_version,
+        is_current,
+        publications,
+        first_published_at,
+        last_published_at,
+        users,
+        movies,
+        interactions,
+        recommendations,
+        params,
+
+        -- over all cells
+        {{ metric('rmse') }},
+        {{ metric('mae') }},
+        {{ metric('reconstruction_error') }},
+        {{ metric('sparsity') }},
+
+        -- over the stored cells
+        {{ metric('rmse_observed') }},
+        {{ metric('mae_observed') }},
+
+        -- ranking of held-out interactions
+        {{ metric('ndcg_at_10') }},
+        {{ metric('recall_at_10') }},
+        {{ metric('precision_at_10') }},
+        {{ metric('map_at_10') }},
+        {{ metric('hit_rate_at_10') }},
+        {{ metric('catalogue_coverage') }},
+        {{ metric('mean_popularity_rank') }},
+
+        -- the baselines' ranking of the same
+        {{ metric('popularity_ndcg_at_10') }},
+        {{ metric('puresvd_ndcg_at_10') }},
+
+        dbt_invocation_id,
+        git_commit
+    from runs
+
+)
+
+select * from measured

@@ -1,0 +1,56 @@
+{{
+    config(
+        engine='MergeTree',
+        order_by='user_id',
+    )
+}}
+
+with
+
+users as (
+
+    select * from {{ ref('stg_dataflix__users') }}
+
+),
+
+interactions as (
+
+    select * from {{ ref('mart_user_movie_matrix') }}
+
+),
+
+activity as (
+
+    select
+        user_id,
+        toUInt32(count()) as movies,
+        toUInt32(countIf(watch_count > 0)) as movies_watched,
+        toUInt32(sum(watch_count)) as watch_events,
+        toUInt32(count(rating)) as movies_rated,
+        avg(rating) as average_rating,
+        toNullable(min(first_interacted_at)) as first_interacted_at,
+        toNullable(max(last_interacted_at)) as last_interacted_at
+    from interactions
+    group by user_id
+
+),
+
+joined as (
+
+    select
+        users.user_id as user_id,
+        users.country as country,
+        users.signed_up_at as signed_up_at,
+        activity.movies as movies,
+        activity.movies_watched as movies_watched,
+        activity.watch_events as watch_events,
+        activity.movies_rated as movies_rated,
+        activity.average_rating as average_rating,
+        activity.first_interacted_at as first_interacted_at,
+        activity.last_interacted_at as last_interacted_at
+    from users
+    left join activity on users.user_id = activity.user_id
+
+)
+
+select * from joined

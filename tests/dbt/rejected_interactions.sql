@@ -1,0 +1,24 @@
+{{
+    config(
+        severity='warn',
+        store_failures=true,
+        alias='rejected_interactions',
+    )
+}}
+
+with
+
+events as (
+
+    select * from {{ ref('int_interaction_events') }}
+
+),
+
+rejected as (
+
+    select * from events
+    where problem != ''
+
+)
+
+select * from rejected
