@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from python_jobs.dbt_project import DbtOptions
 from python_jobs.errors import UserError
-
-PROGRAMS = {"dbt": "dbt.cli.main", "python_jobs": "python_jobs"}
-"""Module behind each command, so that a step runs in this very environment."""
 
 DOWNSTREAM = "source:recommender+"
 """dbt's selector of everything that is built on what python_jobs publishes."""
@@ -57,7 +55,9 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
     for number, step in enumerate(steps, start=1):
         shown = shlex.join(step.words(dbt))
         click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
-        command = [sys.executable, "-m", PROGRAMS[step.program], *step.words(dbt)[1:]]
+        # From this very environment, activated or not.
+        program = Path(sysconfig.get_path("scripts")) / step.program
+        command = [str(program), *step.words(dbt)[1:]]
         code = subprocess.run(command, env=environment, check=False).returncode
         if code:
             raise UserError(

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from python_jobs.dbt_project import DbtOptions
 from python_jobs.warehouse import Warehouse, open_warehouse
 
 REPOSITORY = Path(__file__).parents[2]
+SCRIPTS = Path(sysconfig.get_path("scripts"))
 PROJECT_FILES = (
     "dbt_project.yml",
     "selectors.yml",
@@ -52,14 +54,12 @@ class Project:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "COLUMNS": "100"}
 
-    def command(self, module: str, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", module, *arguments]
-
     def run(
-        self, module: str, *arguments: str, **variables: str
+        self, program: str, *arguments: str, **variables: str
     ) -> subprocess.CompletedProcess[str]:
+        """Run a program of this environment in the project's directory."""
         return subprocess.run(
-            self.command(module, *arguments),
+            [str(SCRIPTS / program), *arguments],
             cwd=self.directory,
             env={**self.environment, **variables},
             capture_output=True,
@@ -69,7 +69,7 @@ class Project:
 
     def dbt(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run dbt, and fail the test with its output where dbt fails."""
-        done = self.run("dbt.cli.main", *arguments, **variables)
+        done = self.run("dbt", *arguments, **variables)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
         return done
 
