@@ -1,3 +1,3 @@
 {% macro as_id(column) -%}
-    ifNull(accurateCastOrNull({{ column }}, 'UInt64'), 0)
+    coalesce(accurateCastOrNull({{ column }}, 'UInt64'), 0)
 {%- endmacro %}

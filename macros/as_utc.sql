@@ -1,3 +1,3 @@
 {% macro as_utc(column) -%}
-    ifNull(accurateCastOrNull({{ column }}, 'DateTime64(3, \'UTC\')'), toDateTime64(0, 3, 'UTC'))
+    coalesce(accurateCastOrNull({{ column }}, 'DateTime64(3, \'UTC\')'), toDateTime64(0, 3, 'UTC'))
 {%- endmacro %}

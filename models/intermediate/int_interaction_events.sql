@@ -56,8 +56,8 @@ judged as (
         -- Sets, not joins: they are small, and the events stream past them.
         multiIf(
             not is_on_scale, 'rating outside (0, 5]',
-            user_id not in (select user_id from users), 'unknown user',
-            movie_id not in (select movie_id from movies), 'unknown movie',
+            user_id not in (select users.user_id from users), 'unknown user',
+            movie_id not in (select movies.movie_id from movies), 'unknown movie',
             happened_at <= toDateTime64(0, 3, 'UTC'), 'no time',
             ''
         ) as problem

@@ -46,7 +46,11 @@ top_movies as (
 
     select
         feature,
-        arrayReverseSort(groupArray((weight, -toInt64(movie_id), movie_id, title))) as ranked
+        -- Of equal weights the lower id comes first.
+        arrayReverseSort(groupArray((weight, -toInt64(movie_id), movie_id, title))) as ranked,
+        arrayMap(item -> item.3, ranked) as movie_ids,
+        arrayMap(item -> item.4, ranked) as titles,
+        arrayMap(item -> item.1, ranked) as weights
     from named
     group by feature
 
@@ -68,7 +72,9 @@ top_genres as (
 
     select
         feature,
-        arrayReverseSort(groupArray((genre_weight, genre))) as ranked
+        arrayReverseSort(groupArray((genre_weight, genre))) as ranked,
+        cast(arrayMap(item -> item.2, ranked), 'Array(LowCardinality(String))') as genres,
+        arrayStringConcat(arraySlice(genres, 1, 2), ', ') as label
     from genre_weights
     group by feature
 
@@ -78,13 +84,11 @@ described as (
 
     select
         top_movies.feature as feature,
-        arrayStringConcat(arraySlice(arrayMap(pair -> pair.2, top_genres.ranked), 1, 2), ', ')
-            as label,
-        cast(arrayMap(pair -> pair.2, top_genres.ranked), 'Array(LowCardinality(String))')
-            as genres,
-        arrayMap(item -> item.3, top_movies.ranked) as movie_ids,
-        arrayMap(item -> item.4, top_movies.ranked) as titles,
-        arrayMap(item -> item.1, top_movies.ranked) as weights
+        top_genres.label as label,
+        top_genres.genres as genres,
+        top_movies.movie_ids as movie_ids,
+        top_movies.titles as titles,
+        top_movies.weights as weights
     from top_movies
     left join top_genres on top_movies.feature = top_genres.feature
 

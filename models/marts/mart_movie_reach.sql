@@ -68,13 +68,14 @@ joined as (
         movies.genres as genres,
         movies.primary_genre as primary_genre,
         recommended.users_recommended as users_recommended,
-        toFloat32(users_recommended / greatest(recommended_users.users, 1)) as recommended_share,
+        toFloat32(recommended.users_recommended / greatest(recommended_users.users, 1))
+            as recommended_share,
         recommended.average_rank as average_rank,
         seen.users_watched as users_watched,
-        toFloat32(users_watched / greatest(active_users.users, 1)) as watched_share,
+        toFloat32(seen.users_watched / greatest(active_users.users, 1)) as watched_share,
         seen.watch_events as watch_events,
         seen.users_rated as users_rated,
-        toFloat32(users_rated / greatest(active_users.users, 1)) as rated_share
+        toFloat32(seen.users_rated / greatest(active_users.users, 1)) as rated_share
     from movies
     cross join active_users
     cross join recommended_users

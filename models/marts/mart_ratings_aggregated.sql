@@ -22,17 +22,17 @@ interactions as (
 per_movie as (
 
     select
-        movie_id,
+        interactions.movie_id,
         toUInt32(count()) as ratings,
         toFloat32(avg(interactions.rating)) as average_rating,
-        toFloat32(quantileExact(0.5)(interactions.rating)) as median_rating,
+        toFloat32(medianExact(interactions.rating)) as median_rating,
         toFloat32(stddevPop(interactions.rating)) as rating_deviation,
         toFloat32(min(interactions.rating)) as lowest_rating,
         toFloat32(max(interactions.rating)) as highest_rating,
         toFloat32(countIf(interactions.rating >= 4) / count()) as positive_share
     from interactions
-    where rating is not null
-    group by movie_id
+    where interactions.rating is not null
+    group by interactions.movie_id
 
 ),
 

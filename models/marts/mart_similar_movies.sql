@@ -27,12 +27,12 @@ joined as (
         movies.title as title,
         movies.genres as genres,
         similar_movies.similar_movie_id as similar_movie_id,
-        others.title as similar_title,
-        others.genres as similar_genres,
+        neighbours.title as similar_title,
+        neighbours.genres as similar_genres,
         similar_movies.cosine as cosine
     from similar_movies
     left join movies on similar_movies.movie_id = movies.movie_id
-    left join movies as others on similar_movies.similar_movie_id = others.movie_id
+    left join movies as neighbours on similar_movies.similar_movie_id = neighbours.movie_id
 
 )
 

@@ -17,13 +17,13 @@ runs as (
 
     -- Every publication of a run repeats the same facts; only the time differs.
     select
-        run_id,
-        toLowCardinality(any(model_name)) as model_name,
-        any(model_version) as model_version,
+        publications.run_id,
+        toLowCardinality(any(publications.model_name)) as model_name,
+        any(publications.model_version) as model_version,
         toBool(max(publications.is_current)) as is_current,
         toUInt32(count()) as publications,
-        min(published_at) as first_published_at,
-        max(published_at) as last_published_at,
+        min(publications.published_at) as first_published_at,
+        max(publications.published_at) as last_published_at,
         any(publications.users) as users,
         any(publications.movies) as movies,
         any(publications.interactions) as interactions,
@@ -33,7 +33,7 @@ runs as (
         any(publications.dbt_invocation_id) as dbt_invocation_id,
         any(publications.git_commit) as git_commit
     from publications
-    group by run_id
+    group by publications.run_id
 
 ),
 

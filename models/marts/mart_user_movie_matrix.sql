@@ -21,7 +21,7 @@ scored as (
         user_id,
         movie_id,
         toFloat32(
-            {{ var('rating_weight') }} * ifNull(rating, 0)
+            {{ var('rating_weight') }} * coalesce(rating, 0)
             + {{ var('watched_weight') }} * (watch_count > 0)
         ) as interaction_score,
         rating,

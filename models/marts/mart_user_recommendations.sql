@@ -28,7 +28,10 @@ movies as (
 
 titles as (
 
-    select movie_id, title from movies
+    select
+        movie_id,
+        title
+    from movies
 
 ),
 

@@ -11,7 +11,11 @@ runs as (
 beaten as (
 
     -- A run that was not evaluated has null here, which compares to nothing.
-    select run_id, model_version, ndcg_at_10, popularity_ndcg_at_10
+    select
+        run_id,
+        model_version,
+        ndcg_at_10,
+        popularity_ndcg_at_10
     from runs
     where is_current and ndcg_at_10 < popularity_ndcg_at_10
 

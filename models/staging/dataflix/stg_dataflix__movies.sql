@@ -13,18 +13,18 @@ renamed as (
         {{ as_id('movie_id') }} as movie_id,
 
         -- strings
-        ifNull(toString(title), '') as title,
-        toLowCardinality(ifNull(toString(director), '')) as director,
+        coalesce(toString(title), '') as title,
+        toLowCardinality(coalesce(toString(director), '')) as director,
 
         -- arrays
         arrayFilter(
             genre -> genre not in ('', '(no genres listed)'),
-            arrayMap(genre -> trim(genre), splitByChar('|', ifNull(toString(genres), '')))
+            arrayMap(genre -> trim(genre), splitByChar('|', coalesce(toString(genres), '')))
         ) as genres,
 
         -- numerics
-        toUInt16(ifNull(accurateCastOrNull(release_year, 'UInt16'), 0)) as release_year,
-        toUInt16(ifNull(accurateCastOrNull(duration_minutes, 'UInt16'), 0)) as duration_minutes
+        toUInt16(coalesce(accurateCastOrNull(release_year, 'UInt16'), 0)) as release_year,
+        toUInt16(coalesce(accurateCastOrNull(duration_minutes, 'UInt16'), 0)) as duration_minutes
 
     from source
 

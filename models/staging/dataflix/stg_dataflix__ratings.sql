@@ -14,7 +14,7 @@ renamed as (
         {{ as_id('movie_id') }} as movie_id,
 
         -- numerics
-        toFloat32(ifNull(accurateCastOrNull(rating, 'Float64'), 0)) as rating,
+        toFloat32(coalesce(accurateCastOrNull(rating, 'Float64'), 0)) as rating,
 
         -- timestamps
         {{ as_utc('rated_at') }} as rated_at

@@ -13,8 +13,8 @@ renamed as (
         {{ as_id('user_id') }} as user_id,
 
         -- strings
-        lower(hex(SHA256(lower(trim(ifNull(toString(email), '')))))) as email_hash,
-        toLowCardinality(ifNull(toString(country), '')) as country,
+        lower(hex(SHA256(lower(trim(coalesce(toString(email), '')))))) as email_hash,
+        toLowCardinality(coalesce(toString(country), '')) as country,
 
         -- timestamps
         {{ as_utc('signed_up_at') }} as signed_up_at

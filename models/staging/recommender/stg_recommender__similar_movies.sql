@@ -6,13 +6,14 @@ source as (
 
 ),
 
-training_runs as (
+current_run as (
 
     select * from {{ ref('stg_recommender__training_runs') }}
+    where is_current
 
 ),
 
-current_run as (
+of_current_run as (
 
     select
         -- ids
@@ -24,8 +25,8 @@ current_run as (
         cosine
 
     from source
-    where run_id in (select run_id from training_runs where is_current)
+    where run_id in (select current_run.run_id from current_run)
 
 )
 
-select * from current_run
+select * from of_current_run
