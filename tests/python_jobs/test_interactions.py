@@ -7,13 +7,15 @@ from python_jobs.errors import UserError
 from python_jobs.interactions import read_interactions
 from python_jobs.warehouse import Warehouse
 
-COLUMNS = ["user_id", "movie_id", "interaction_score", "last_interacted_at"]
+COLUMNS = ["user_id", "movie_id", "interaction_score", "milliseconds"]
 CREATE = """
 create or replace table scratch.mart (
     user_id UInt64,
     movie_id UInt64,
     interaction_score Float32,
+    milliseconds Int64,
     last_interacted_at DateTime64(3, 'UTC')
+        materialized fromUnixTimestamp64Milli(milliseconds, 'UTC')
 )
 engine = MergeTree
 order by (user_id, movie_id)
@@ -39,7 +41,7 @@ def _fill(scratch, cells):
     scores, times = np.array(list(cells.values())).T
     scratch.client.insert(
         "scratch.mart",
-        [users, movies, scores.astype(np.float32), (times / 1000).tolist()],
+        [users, movies, scores.astype(np.float32), times.astype(np.int64)],
         column_names=COLUMNS,
         column_oriented=True,
     )
