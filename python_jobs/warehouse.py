@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,12 @@ from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from python_jobs.dbt_project import DbtOptions, DbtProject, load_project
 from python_jobs.errors import UserError
 
-UNKNOWN_TABLE, UNKNOWN_DATABASE, AUTHENTICATION_FAILED = 60, 81, 516
+UNKNOWN_TABLE, UNKNOWN_DATABASE, ACCESS_DENIED, AUTHENTICATION_FAILED = 60, 81, 497, 516
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,9 @@ def _embedded_client(path: Path) -> Client:
 
 def _server_client(credentials: Any) -> Client:
     address = f"{credentials.host}:{credentials.port or 'default port'}"
+    # Both warn of each failed attempt; the exception says it once, and is shown.
+    for logger in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     try:
         return clickhouse_connect.get_client(
             host=credentials.host,
@@ -154,17 +158,16 @@ def _server_client(credentials: Any) -> Client:
             # A session would allow one query at a time, and nothing here needs temporary tables.
             autogenerate_session_id=False,
         )
-    except ClickHouseError as error:
-        # The driver's text may repeat what was sent: show it only without the password.
-        reason = _without_secret(_first_line(error), credentials.password)
-        if error_code(error) == AUTHENTICATION_FAILED or "AUTHENTICATION_FAILED" in str(error):
+    except (ClickHouseError, OSError) as error:  # OSError: a certificate that cannot be read
+        if error_code(error) == AUTHENTICATION_FAILED:
             raise UserError(
                 f"ClickHouse at {address} does not accept user {credentials.user} with the "
                 "password it was given.",
                 "Check CLICKHOUSE_USER and DBT_ENV_SECRET_CLICKHOUSE_PASSWORD.",
             ) from None
+        reason = _without_secret(_root_cause(error), credentials.password)
         raise UserError(
-            f"ClickHouse at {address} cannot be reached: {reason}",
+            f"ClickHouse at {address} cannot be reached: {reason}.",
             "Check CLICKHOUSE_HOST, CLICKHOUSE_PORT and CLICKHOUSE_SECURE, and that the server "
             "is up; `dbt debug` makes the same connection.",
         ) from None
@@ -181,20 +184,24 @@ def explained_errors(project: DbtProject) -> Iterator[None]:
     """
     try:
         yield
-    except DatabaseError as error:
-        if error_code(error) in (UNKNOWN_TABLE, UNKNOWN_DATABASE):
+    except ClickHouseError as error:
+        code, secret = error_code(error), str(getattr(project.credentials, "password", ""))
+        if code in (UNKNOWN_TABLE, UNKNOWN_DATABASE):
             raise UserError(
                 f"A table is missing: {_first_line(error)}",
                 "Run `dbt run` first: dbt builds the mart and creates the tables that "
                 "python_jobs fills.",
             ) from error
+        if code is None and isinstance(error, OperationalError):
+            raise UserError(
+                f"The connection to ClickHouse was lost: "
+                f"{_without_secret(_root_cause(error), secret)}.",
+                "Run the command again when the server answers; `python_jobs runs` shows which "
+                "run is current.",
+            ) from error
         raise UserError(
-            f"ClickHouse refused a statement: {_without_secret(str(error), _secret(project))}"
-        ) from error
-    except ClickHouseError as error:
-        raise UserError(
-            f"The connection to ClickHouse failed: {_without_secret(str(error), _secret(project))}",
-            "Nothing was published. Run the command again when the server answers.",
+            f"ClickHouse refused a statement: {_without_secret(str(error), secret)}",
+            "docs/server.md lists what each user needs." if code == ACCESS_DENIED else "",
         ) from error
 
 
@@ -206,13 +213,16 @@ def error_code(error: Exception) -> int | None:
     return int(code.group(1)) if code else None
 
 
-def _secret(project: DbtProject) -> str:
-    return str(getattr(project.credentials, "password", "") or "")
-
-
 def _without_secret(text: str, secret: str) -> str:
     return text.replace(secret, "*****") if secret else text
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _root_cause(error: BaseException) -> str:
+    """Return what the first of the errors that led to this one says."""
+    while earlier := error.__cause__ or (not error.__suppress_context__ and error.__context__):
+        error = earlier
+    return getattr(error, "strerror", None) or _first_line(error)
