@@ -1,0 +1,47 @@
+"""How the inner loops are compiled, and run over users on several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+USERS_PER_SPAN = 128
+"""Few enough to share the cache and to level out heavy users, many enough to pay for a call."""
+
+
+def compiled(function: F) -> F:
+    """Compile with numba; keep the result on disk wherever a directory can be written.
+
+    What is kept is checked against the file of the function only: whatever compiled functions it
+    calls must be in the same file, or it would go on using old versions of them.
+    """
+    try:
+        return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
+    except RuntimeError:  # neither __pycache__ nor the user's cache directory is writable
+        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+
+
+def over_users(work: Callable[[slice], None], users: int) -> None:
+    """Call work for every span of users, on ``NUMBA_NUM_THREADS`` threads (one a core by default).
+
+    Returns when all of it is done; the first error of any span is raised. Compiled functions let go
+    of the interpreter lock, so the spans run side by side. numba's own ``parallel=True`` is no
+    faster and takes twice as long to compile, which is what a first run waits for.
+    """
+    spans = [
+        slice(start, min(users, start + USERS_PER_SPAN))
+        for start in range(0, users, USERS_PER_SPAN)
+    ]
+    threads = min(len(spans), numba.config.NUMBA_NUM_THREADS)
+    if threads <= 1:
+        for span in spans:
+            work(span)
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="users") as pool:
+        for _ in pool.map(work, spans):
+            pass
