@@ -25,6 +25,10 @@ CELLS_PER_BLOCK = 1 << 20
 """Cells that are sorted at a time: whole users, so that the working memory stays small."""
 
 
+class TooFewInteractionsError(UserError):
+    """No user has enough interactions to hold any out."""
+
+
 @dataclass(frozen=True)
 class Holdout:
     """One split: both parts have the shape of the whole, so that indices mean the same in each."""
@@ -72,7 +76,7 @@ def hold_out(
 
     Raises
     ------
-    UserError
+    TooFewInteractionsError
         If no user has enough interactions to hold any out.
     """
     if protocol == "temporal":
@@ -90,7 +94,7 @@ def hold_out(
     held_out = np.ceil(np.round(share * interactions, 9)).astype(np.int64)
     held_out[interactions < at_least] = 0
     if not held_out.any():
-        raise UserError(
+        raise TooFewInteractionsError(
             f"No user has the {at_least} interactions that the {protocol} holdout needs.",
             "Load more interactions, or train with --no-evaluate.",
         )

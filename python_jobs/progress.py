@@ -60,7 +60,7 @@ class Phases:
     def phase(self, name: str, total: int | None = None) -> Iterator[Bar]:
         """Time a ``with`` block; ``total`` is the number of steps, where the end is known.
 
-        What :meth:`timed` measured inside the block counts there and not here.
+        What :meth:`part` measures inside the block counts there and not here.
         """
         task = self.progress.add_task(name, total=total) if self.progress else None
         clock, inner = Clock.now(), self._inner
@@ -69,15 +69,21 @@ class Phases:
         if self.progress and task is not None:
             self.progress.update(task, total=total or 1, completed=total or 1)
 
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Time a ``with`` block inside a phase, as a phase of its own."""
+        clock = Clock.now()
+        yield
+        spent = Clock.now() - clock
+        self._inner += spent
+        self._add(name, spent)
+
     def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items, and count the time that making them takes as a phase of its own."""
+        """Yield the items, and count the making of them as a phase of its own."""
         iterator = iter(items)
         while True:
-            clock = Clock.now()
-            item = next(iterator, None)
-            spent = Clock.now() - clock
-            self._inner += spent
-            self._add(name, spent)
+            with self.part(name):
+                item = next(iterator, None)
             if item is None:
                 return
             yield item

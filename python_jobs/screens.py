@@ -45,14 +45,29 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
     table.add_row(
         "observed", f"RMSE {metrics['rmse_observed']:.4f}, MAE {metrics['mae_observed']:.4f}"
     )
-    published = (
-        f"{run.recommendations:,} recommendations, now current"
-        if report.published
-        else "no (--no-publish)"
-    )
-    table.add_row("published", published)
+    if report.assessment:
+        judged = report.assessment.metrics()
+        table.add_row(
+            "held out",
+            f"NDCG@10 {judged['ndcg_at_10']:.4f} "
+            f"(most popular {judged['popularity_ndcg_at_10']:.4f}, "
+            f"PureSVD {judged['puresvd_ndcg_at_10']:.4f}), "
+            f"recall@10 {judged['recall_at_10']:.4f}",
+        )
+    else:
+        table.add_row("held out", "not evaluated")
+    table.add_row("published", _published(report))
     table.add_row("MLflow", f"{tracking.shown_uri}, experiment {tracking.experiment}")
     console().print(table)
+
+
+def _published(report: TrainReport) -> str:
+    if not report.published:
+        return "no"
+    short = f"; {report.short_lists:,} users have seen too much for a full list"
+    return f"{report.run.recommendations:,} recommendations, now current" + (
+        short if report.short_lists else ""
+    )
 
 
 def show_runs(runs: list[PublishedRun]) -> None:

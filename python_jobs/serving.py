@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
 from python_jobs.ranking import top_n
-from python_jobs.tracking import RegisteredModel
+from python_jobs.registry import RegisteredModel
 from python_jobs.training import require_top
 from python_jobs.warehouse import Warehouse
 

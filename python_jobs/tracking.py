@@ -1,4 +1,4 @@
-"""MLflow: the run, what it was made of, what came out, and which version is in use."""
+"""MLflow: the store, and what a run leaves in it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from mlflow import MlflowClient
     from numpy.typing import NDArray
-    from scipy.sparse import csr_matrix
-
-CHAMPION = "champion"
-"""Alias of the version whose recommendations are published."""
 
 QUIET_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -131,6 +127,8 @@ class ModelRecord:
     """User factors, users × k."""
     H: NDArray[np.float32]
     """Movie factors, k × movies."""
+    fingerprints: NDArray[np.uint64]
+    """One number per user that changes when the user's interactions do."""
     metadata: dict[str, Any]
     """``user_ids`` and ``movie_ids``, ordered as the factors are, and what the run was."""
 
@@ -158,6 +156,7 @@ def log_record(record: ModelRecord) -> None:
         folder = Path(directory)
         np.save(folder / "user_features.npy", record.W)
         np.save(folder / "movie_features.npy", record.H)
+        np.save(folder / "user_fingerprints.npy", record.fingerprints)
         (folder / "metadata.json").write_text(json.dumps(record.metadata))
         mlflow.log_artifacts(directory)
 
@@ -171,88 +170,3 @@ def log_mart(relation: str, rows: int, last_interacted_at: str) -> None:
 
     source = MartSource(relation, rows, last_interacted_at)
     mlflow.log_input(MetaDataset(source, name=relation), context="training")
-
-
-def register_model(
-    tracking: Tracking, run_id: str, model: Any, matrix: csr_matrix, W: NDArray[np.float32]
-) -> str:
-    """Log the fitted NMF and register it; return the new version's number.
-
-    It is serialised by skops, without pickle, so that loading it runs no code.
-    """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import infer_signature
-
-    info = mlflow.sklearn.log_model(
-        model,
-        name="nmf_model",
-        signature=infer_signature(matrix[:1], W[:1]),
-        serialization_format="skops",
-        pip_requirements=_requirements(),
-    )
-    try:
-        tracking.client.create_registered_model(tracking.model_name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    version = tracking.client.create_model_version(
-        tracking.model_name, info.model_uri, run_id=run_id, model_id=info.model_id
-    )
-    return str(version.version)
-
-
-def _requirements() -> list[str]:
-    from importlib.metadata import version
-
-    return [f"{package}=={version(package)}" for package in ("scikit-learn", "numpy", "skops")]
-
-
-def set_champion(tracking: Tracking, version: str) -> None:
-    """Point the alias ``champion`` at a version of the registered model."""
-    tracking.client.set_registered_model_alias(tracking.model_name, CHAMPION, version)
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """A version of the registered model, with the factors it was registered with."""
-
-    version: str
-    run_id: str
-    record: ModelRecord
-
-
-def load_champion(tracking: Tracking) -> RegisteredModel:
-    """Fetch the champion's factors and metadata from the artifacts of its run.
-
-    Raises
-    ------
-    UserError
-        If there is no champion yet, or its artifacts are gone.
-    """
-    import mlflow
-    import numpy as np
-    from mlflow.exceptions import MlflowException
-
-    try:
-        version = tracking.client.get_model_version_by_alias(tracking.model_name, CHAMPION)
-    except MlflowException as error:
-        raise UserError(
-            f"There is no {CHAMPION} of the model {tracking.model_name} in "
-            f"{tracking.shown_uri} yet.",
-            "Run `python_jobs train` first.",
-        ) from error
-    run_id = str(version.run_id)
-    try:
-        folder = Path(mlflow.artifacts.download_artifacts(run_id=run_id))
-        record = ModelRecord(
-            W=np.load(folder / "user_features.npy"),
-            H=np.load(folder / "movie_features.npy"),
-            metadata=json.loads((folder / "metadata.json").read_text()),
-        )
-    except (MlflowException, OSError) as error:
-        raise UserError(
-            f"The artifacts of version {version.version} (run {run_id}) cannot be read: {error}",
-            "Restore them, or train again.",
-        ) from error
-    return RegisteredModel(str(version.version), run_id, record)

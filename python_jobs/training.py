@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from python_jobs import tracking as mlflow_store
+from python_jobs.assessment import Assessment, assess
 from python_jobs.errors import UserError
 from python_jobs.factorization import Factorization, Settings, factorize, reconstruction_metrics
+from python_jobs.fingerprints import user_fingerprints
+from python_jobs.gate import TOLERANCE, Verdict, judge
+from python_jobs.holdout import TooFewInteractionsError, hold_out
 from python_jobs.interactions import Interactions, read_interactions
 from python_jobs.progress import Phases
-from python_jobs.publishing import Columns, TrainingRun, publish
-from python_jobs.ranking import TopN, top_n_blocks
-from python_jobs.tracking import ModelRecord, Tracking, tracked_run
+from python_jobs.publishing import TrainingRun, publish
+from python_jobs.registry import CHALLENGER, CHAMPION, register_model, set_alias
+from python_jobs.run_tables import Ranked, cold_users, tables_of
+from python_jobs.tracking import (
+    ModelRecord,
+    Tracking,
+    log_mart,
+    log_metrics,
+    log_params,
+    log_record,
+    tracked_run,
+)
 from python_jobs.warehouse import Warehouse
 
 
@@ -30,22 +41,36 @@ class TrainOptions:
     """Recommendations per user."""
     publish: bool = True
     """Whether the run goes live; without it, it is logged and registered only."""
+    evaluate: bool = True
+    """Whether its lists are judged on a holdout first; without it, there is no gate either."""
+    force: bool = False
+    """Whether it goes live even where the gate would refuse it."""
+    tolerance: float = TOLERANCE
+    """Share of the champion's NDCG@10 that it may lose."""
     keep: int = 5
-    """Published runs kept for rollbacks, the current one included."""
+    """Model versions whose lists are kept for rollbacks, the current one included."""
 
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a run was, for the screen."""
+    """What a run was and what became of it, for the screen."""
 
     run: TrainingRun
     published: bool
+    assessment: Assessment | None
+    """None where it was not evaluated."""
+    verdict: Verdict | None
+    """None where there was no champion to compare with."""
+    short_lists: int
+    """Users whose lists are shorter than asked for: they have seen nearly everything."""
 
 
 def train(
     warehouse: Warehouse, tracking: Tracking, options: TrainOptions, phases: Phases
 ) -> TrainReport:
-    """Train on the mart, log and register the model, and publish every user's top-N.
+    """Evaluate, train on the mart, log and register the model, and publish every user's top-N.
+
+    A model that the gate refuses is logged, registered as ``challenger`` and not published.
 
     Raises
     ------
@@ -60,32 +85,24 @@ def train(
         "dbt_invocation_id": interactions.dbt_invocation_id,
         "dbt_target": warehouse.project.target,
         "git_commit": git_commit(warehouse.project.directory),
+        "forced": str(options.force).lower(),
     }
     with tracked_run(tracking, "train", tags) as run_id:
+        assessment, verdict = evaluate(tracking, interactions, options, phases)
         with phases.phase("fit"):
             fitted = factorize(interactions.matrix, options.settings)
         with phases.phase("metrics"):
-            metrics = measure(interactions, fitted)
+            metrics = measure(interactions, fitted, assessment, verdict)
         with phases.phase("log"):
-            params = params_of(interactions, fitted, options)
-            version = log_model(tracking, run_id, interactions, fitted, params, metrics, tags)
-        run = TrainingRun(
-            run_id=run_id,
-            model_name=tracking.model_name,
-            model_version=version,
-            users=interactions.user_ids.size,
-            movies=interactions.movie_ids.size,
-            interactions=interactions.matrix.nnz,
-            recommendations=0,
-            params=params,
-            metrics=metrics,
-            dbt_invocation_id=tags["dbt_invocation_id"],
-            git_commit=tags["git_commit"],
-        )
-        if options.publish:
-            run = publish_run(warehouse, tracking, run, interactions, fitted, options, phases)
-        mlflow_store.log_metrics(phases.metrics())
-    return TrainReport(run, options.publish)
+            run = log_run(tracking, run_id, interactions, fitted, options, metrics, tags)
+        live = options.publish and (verdict is None or verdict.passed or options.force)
+        if live:
+            run = publish_run(warehouse, run, interactions, fitted, options, phases)
+            set_alias(tracking, CHAMPION, run.model_version)
+        elif options.publish:
+            set_alias(tracking, CHALLENGER, run.model_version)
+        log_metrics(phases.metrics())
+    return TrainReport(run, live, assessment, verdict, short_lists(interactions, options.top))
 
 
 def require_top(top: int, movies: int) -> None:
@@ -103,95 +120,121 @@ def require_top(top: int, movies: int) -> None:
         )
 
 
-def measure(interactions: Interactions, fitted: Factorization) -> dict[str, float]:
-    """Return the metrics of a fit: its distance from the matrix, and how the solver ended."""
+def evaluate(
+    tracking: Tracking, interactions: Interactions, options: TrainOptions, phases: Phases
+) -> tuple[Assessment | None, Verdict | None]:
+    """Judge the settings on a temporal holdout, beside the baselines and the champion's settings.
+
+    Both are None where the run is not to be evaluated or no user has enough interactions; the
+    second also where there is no champion yet.
+    """
+    if not options.evaluate:
+        return None, None
+    with phases.phase("evaluate"):
+        try:
+            holdout = hold_out(interactions.matrix, interactions.last_interacted_at)
+        except TooFewInteractionsError:
+            return None, None
+        assessment = assess(holdout, options.settings)
+        verdict = judge(tracking, holdout, options.settings, assessment, options.tolerance)
+    return assessment, verdict
+
+
+def measure(
+    interactions: Interactions,
+    fitted: Factorization,
+    assessment: Assessment | None,
+    verdict: Verdict | None,
+) -> dict[str, float]:
+    """Return all metrics of a run: distance from the matrix, the solver's end, and the lists'."""
     metrics = reconstruction_metrics(interactions.matrix, fitted.W, fitted.H)
-    return {
-        **metrics,
-        "iterations": float(fitted.iterations),
-        "converged": float(fitted.converged),
-    }
+    metrics |= {"iterations": float(fitted.iterations), "converged": float(fitted.converged)}
+    if assessment:
+        metrics |= assessment.metrics()
+    if verdict:
+        metrics |= verdict.metrics()
+    return metrics
 
 
-def params_of(
-    interactions: Interactions, fitted: Factorization, options: TrainOptions
-) -> dict[str, str]:
-    """Return what MLflow and the commit row call the run's parameters."""
+def log_run(
+    tracking: Tracking,
+    run_id: str,
+    interactions: Interactions,
+    fitted: Factorization,
+    options: TrainOptions,
+    metrics: dict[str, float],
+    tags: dict[str, str],
+) -> TrainingRun:
+    """Log the run, register its model, and return the run as it may be published."""
     users, movies = interactions.matrix.shape
-    chosen = {
+    last = datetime.fromtimestamp(interactions.last_interacted_at.max() / 1000, UTC).isoformat()
+    params = {
         "algorithm": "NMF",
         "n_components": fitted.W.shape[1],
         "matrix_shape": f"{users}x{movies}",
         "top": options.top,
         **asdict(options.settings),
     }
-    return {name: str(value) for name, value in chosen.items()}
-
-
-def log_model(
-    tracking: Tracking,
-    run_id: str,
-    interactions: Interactions,
-    fitted: Factorization,
-    params: dict[str, str],
-    metrics: dict[str, float],
-    tags: dict[str, str],
-) -> str:
-    """Log everything that design names to the active run, and return the registered version."""
-    last = datetime.fromtimestamp(interactions.last_interacted_at.max() / 1000, UTC)
-    mlflow_store.log_params(params)
-    mlflow_store.log_metrics(metrics)
-    mlflow_store.log_mart(interactions.relation, interactions.matrix.nnz, last.isoformat())
+    params = {name: str(value) for name, value in params.items()}
+    log_params(params)
+    log_metrics(metrics)
+    log_mart(interactions.relation, interactions.matrix.nnz, last)
     metadata = {
         "run_id": run_id,
         "mart": interactions.relation,
-        "last_interacted_at": last.isoformat(),
+        "last_interacted_at": last,
         **tags,
+        "settings": asdict(options.settings),
         "params": params,
         "metrics": metrics,
         "user_ids": interactions.user_ids.tolist(),
         "movie_ids": interactions.movie_ids.tolist(),
     }
-    mlflow_store.log_record(ModelRecord(fitted.W, fitted.H, metadata))
-    return mlflow_store.register_model(
-        tracking, run_id, fitted.model, interactions.matrix, fitted.W
+    fingerprints = user_fingerprints(interactions)
+    log_record(ModelRecord(fitted.W, fitted.H, fingerprints, metadata))
+    version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.W)
+    return TrainingRun(
+        run_id=run_id,
+        model_name=tracking.model_name,
+        model_version=version,
+        users=users,
+        movies=movies,
+        interactions=interactions.matrix.nnz,
+        recommendations=0,
+        params=params,
+        metrics=metrics,
+        dbt_invocation_id=tags["dbt_invocation_id"],
+        git_commit=tags["git_commit"],
     )
 
 
 def publish_run(
     warehouse: Warehouse,
-    tracking: Tracking,
     run: TrainingRun,
     interactions: Interactions,
     fitted: Factorization,
     options: TrainOptions,
     phases: Phases,
 ) -> TrainingRun:
-    """Score every user, publish the lists, and move the champion to the published version."""
+    """Score every user and publish the lists and what goes with them."""
+    ranked = Ranked(
+        W=fitted.W,
+        H=fitted.H,
+        matrix=interactions.matrix,
+        user_ids=interactions.user_ids,
+        movie_ids=interactions.movie_ids,
+        folded_in=np.zeros(interactions.user_ids.size, bool),
+        cold_users=cold_users(warehouse),
+        top=options.top,
+    )
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
-        blocks = top_n_blocks(fitted.W, fitted.H, interactions.matrix, options.top)
-
-        def recommendations() -> Iterator[Columns]:
-            for block in phases.timed("score", blocks):
-                yield columns_of(block, interactions)
-                bar.advance(np.unique(block.users).size)
-
-        published = publish(
-            warehouse, run, {"recommendations": recommendations()}, keep=options.keep
-        )
-    mlflow_store.set_champion(tracking, run.model_version)
-    return published
+        return publish(warehouse, run, tables_of(ranked, phases, bar), options.keep)
 
 
-def columns_of(block: TopN, interactions: Interactions) -> Columns:
-    """Return a block of lists as columns of ``ml.recommendations``, with ids for indices."""
-    return {
-        "user_id": interactions.user_ids[block.users],
-        "movie_id": interactions.movie_ids[block.movies],
-        "rank": block.ranks,
-        "score": block.scores,
-        "reason": ["factors"] * block.users.size,
-    }
+def short_lists(interactions: Interactions, top: int) -> int:
+    """Count the users with fewer unseen movies than a list is long."""
+    seen = np.diff(interactions.matrix.indptr)
+    return int(np.count_nonzero(interactions.movie_ids.size - seen < top))
 
 
 def git_commit(directory: Path) -> str:

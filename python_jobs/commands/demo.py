@@ -25,9 +25,10 @@ def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     """
     from python_jobs.pipeline import REFRESH, SEED, run_steps
     from python_jobs.published import list_runs
+    from python_jobs.registry import load_model
     from python_jobs.screens import show_demo
     from python_jobs.serving import history, parse_user, recommend
-    from python_jobs.tracking import load_champion, open_tracking
+    from python_jobs.tracking import open_tracking
     from python_jobs.warehouse import open_warehouse
 
     user_id = parse_user(user)
@@ -36,7 +37,7 @@ def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     run_steps((SEED, *REFRESH), dbt)
     with open_warehouse(dbt) as warehouse:
         tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        model = load_champion(tracking)
+        model = load_model(tracking)
         show_demo(
             list_runs(warehouse)[0],
             tracking,

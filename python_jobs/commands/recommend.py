@@ -29,13 +29,14 @@ def command(
     Example:
         python_jobs recommend --user 42 --top 5 --format json
     """
+    from python_jobs.registry import load_model
     from python_jobs.screens import show_recommendations
     from python_jobs.serving import parse_user, recommend
-    from python_jobs.tracking import load_champion, open_tracking
+    from python_jobs.tracking import open_tracking
     from python_jobs.warehouse import open_warehouse
 
     user_id = parse_user(user)
     with open_warehouse(dbt) as warehouse:
         tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        model = load_champion(tracking)
+        model = load_model(tracking)
         show_recommendations(recommend(warehouse, model, user_id, top), user_id, shape)

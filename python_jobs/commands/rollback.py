@@ -20,12 +20,13 @@ def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> N
         python_jobs rollback 5f0c2d1e8a7b4c3d9e6f5a4b3c2d1e0f
     """
     from python_jobs.publishing import rollback
-    from python_jobs.tracking import open_tracking, set_champion
+    from python_jobs.registry import CHAMPION, set_alias
+    from python_jobs.tracking import open_tracking
     from python_jobs.warehouse import open_warehouse
 
     with open_warehouse(dbt) as warehouse:
         tracking = open_tracking(warehouse.project.directory, experiment, model_name)
         version = rollback(warehouse, run_id)
-        set_champion(tracking, version)
+        set_alias(tracking, CHAMPION, version)
     click.echo(f"Run {run_id} (version {version}) is current again.")
     click.echo("Dashboards follow with: dbt build --select source:recommender+")

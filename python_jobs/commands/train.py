@@ -13,8 +13,16 @@ from python_jobs.dbt_project import DbtOptions
 @setting("--max-iter", "Upper bound of NMF's iterations.", type=click.IntRange(min=1), default=200)
 @setting("--top", "Recommendations per user.", type=int, default=20)
 @setting("--seed", "Seed of the initial factors.", type=click.IntRange(min=0), default=42)
-@setting("--keep", "Published runs to keep for rollback.", type=click.IntRange(min=2), default=5)
+@setting("--keep", "Versions to keep for rollback.", type=click.IntRange(min=2), default=5)
 @setting("--publish/--no-publish", "Whether the run goes live.", default=True)
+@setting("--evaluate/--no-evaluate", "Whether to judge it first, and gate it.", default=True)
+@setting(
+    "--tolerance",
+    "Share of the champion's NDCG@10 that may be lost.",
+    type=click.FloatRange(0, 1),
+    default=0.02,
+)
+@click.option("--force", is_flag=True, help="Go live even if the gate refuses; recorded.")
 @mlflow_options
 @dbt_options
 def command(
@@ -24,11 +32,16 @@ def command(
     seed: int,
     keep: int,
     publish: bool,
+    evaluate: bool,
+    tolerance: float,
+    force: bool,
     experiment: str,
     model_name: str,
     dbt: DbtOptions,
 ) -> None:
     """Learn from the mart, log and register the model, publish every user's top-N.
+
+    A model whose lists are worse than the champion's is not published; the exit code is 3 then.
 
     \b
     Example:
@@ -38,15 +51,25 @@ def command(
     import skops.io  # noqa: F401
 
     from python_jobs.factorization import Settings
+    from python_jobs.gate import refusal
     from python_jobs.progress import shown_phases
     from python_jobs.screens import show_training
     from python_jobs.tracking import open_tracking
     from python_jobs.training import TrainOptions, train
     from python_jobs.warehouse import open_warehouse
 
-    settings = Settings(max_components, max_iter, seed)
+    options = TrainOptions(
+        settings=Settings(max_components, max_iter, seed),
+        top=top,
+        publish=publish,
+        evaluate=evaluate,
+        force=force,
+        tolerance=tolerance,
+        keep=keep,
+    )
     with open_warehouse(dbt) as warehouse, shown_phases() as phases:
         tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        options = TrainOptions(settings, top, publish, keep)
         report = train(warehouse, tracking, options, phases)
     show_training(report, tracking)
+    if publish and not report.published and report.verdict:
+        raise refusal(report.verdict, report.run.model_version)

@@ -1,0 +1,57 @@
+"""How good a model's lists are: fitted on a training part, judged on what was held out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from python_jobs.baselines import most_popular, pure_svd
+from python_jobs.evaluation import Evaluation, evaluate_factors
+from python_jobs.factorization import Settings, choose_rank, factorize
+from python_jobs.holdout import Holdout
+
+HEADLINE = "ndcg_at_10"
+"""The metric that the gate, the baselines' test and the tables go by."""
+
+Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One model and its two baselines, judged on the same holdout."""
+
+    model: Evaluation
+    baselines: dict[str, Evaluation]
+    """``popularity`` and ``puresvd``, the latter of the model's rank."""
+
+    def metrics(self) -> dict[str, float]:
+        """Return everything flat, the baselines' metrics under ``<baseline>_<metric>``."""
+        flat = dict(self.model.metrics)
+        for name, baseline in self.baselines.items():
+            flat |= {f"{name}_{metric}": value for metric, value in baseline.metrics.items()}
+        return flat
+
+
+def assess(holdout: Holdout, settings: Settings) -> Assessment:
+    """Fit the settings and the baselines on the training part, and judge them on the rest."""
+    rank = choose_rank(*holdout.train.shape, settings.max_components)
+    baselines: dict[str, Callable[[csr_matrix], Factors]] = {
+        "popularity": most_popular,
+        "puresvd": lambda train: pure_svd(train, rank),
+    }
+    return Assessment(
+        model=assess_settings(holdout, settings),
+        baselines={
+            name: evaluate_factors(*fit(holdout.train), holdout) for name, fit in baselines.items()
+        },
+    )
+
+
+def assess_settings(holdout: Holdout, settings: Settings) -> Evaluation:
+    """Fit the settings on the training part, and judge their lists on the rest."""
+    fitted = factorize(holdout.train, settings)
+    return evaluate_factors(fitted.W, fitted.H, holdout)
