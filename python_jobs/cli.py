@@ -8,9 +8,12 @@ import click
 
 COMMANDS = (
     "train",
+    "evaluate",
+    "score",
     "recommend",
     "runs",
     "rollback",
+    "load-movielens",
     "pipeline",
     "demo",
 )

@@ -158,3 +158,9 @@ def _by_activity(
             means = {metric: float(values[members].mean()) for metric, values in per_user.items()}
             groups[name] = {"users": int(members.sum())} | means
     return groups
+
+
+def activity_range(group: str) -> str:
+    """Return a group's bounds of :data:`ACTIVITY_BOUNDS` in words: ``30 to 99``."""
+    at_least, below = ACTIVITY_BOUNDS[group]
+    return f"{at_least} to {below - 1}" if below else f"{at_least} or more"

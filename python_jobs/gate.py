@@ -8,7 +8,7 @@ from python_jobs.assessment import HEADLINE, Assessment, assess_settings
 from python_jobs.errors import UserError
 from python_jobs.factorization import Settings
 from python_jobs.holdout import Holdout
-from python_jobs.registry import CHAMPION, find_version, load_metadata
+from python_jobs.registry import CHAMPION, find_version, load_settings
 from python_jobs.tracking import Tracking
 
 TOLERANCE = 0.02
@@ -59,8 +59,7 @@ def judge(
     """
     if find_version(tracking, CHAMPION) is None:
         return None
-    version, metadata = load_metadata(tracking, CHAMPION)
-    champion = Settings(**metadata["settings"])
+    version, champion = load_settings(tracking, CHAMPION)
     ndcg = assessment.model.metrics[HEADLINE]
     if champion == settings:
         # The same fit on the same split.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
+from python_jobs.factorization import Settings
 from python_jobs.tracking import ModelRecord, Tracking
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ def load_model(tracking: Tracking, reference: str = CHAMPION) -> RegisteredModel
     return RegisteredModel(version, run_id, record)
 
 
-def load_metadata(tracking: Tracking, reference: str) -> tuple[str, dict[str, Any]]:
-    """Return a version's number and its metadata, without fetching its factors.
+def load_settings(tracking: Tracking, reference: str) -> tuple[str, Settings]:
+    """Return a version's number and the settings it was fitted with, without its factors.
 
     Raises
     ------
@@ -128,9 +129,10 @@ def load_metadata(tracking: Tracking, reference: str) -> tuple[str, dict[str, An
 
     version, run_id = _require_version(tracking, reference)
     try:
-        return version, mlflow.artifacts.load_dict(f"runs:/{run_id}/metadata.json")
+        metadata = mlflow.artifacts.load_dict(f"runs:/{run_id}/metadata.json")
     except (MlflowException, OSError) as error:
         raise _artifacts_gone(version, run_id) from error
+    return version, Settings(**metadata["settings"])
 
 
 def _require_version(tracking: Tracking, reference: str) -> tuple[str, str]:

@@ -7,10 +7,13 @@ import json
 import sys
 from dataclasses import asdict, fields
 
+import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from python_jobs.assessment import HEADLINE, Assessment
+from python_jobs.evaluation import activity_range
 from python_jobs.published import PublishedRun
 from python_jobs.serving import Interaction, Recommendation
 from python_jobs.tracking import Tracking
@@ -61,6 +64,23 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
     console().print(table)
 
 
+def show_assessment(assessment: Assessment, protocol: str) -> None:
+    """Print a model beside its baselines, over all users and by how much they have done."""
+    judged = {"this model": assessment.model, **assessment.baselines}
+    screen = console()
+    table = _table(
+        "", *judged, title=f"Held out: {protocol}, {assessment.model.users.size:,} users"
+    )
+    for metric in assessment.model.metrics:
+        table.add_row(metric, *(f"{found.metrics[metric]:.4f}" for found in judged.values()))
+    screen.print(table)
+    groups = _table("interactions", "users", *judged, title=f"{HEADLINE} by activity")
+    for name, members in assessment.model.by_activity.items():
+        found = (f"{each.by_activity[name][HEADLINE]:.4f}" for each in judged.values())
+        groups.add_row(f"{name} ({activity_range(name)})", f"{members['users']:,.0f}", *found)
+    screen.print(groups)
+
+
 def _published(report: TrainReport) -> str:
     if not report.published:
         return "no"
@@ -73,7 +93,7 @@ def _published(report: TrainReport) -> str:
 def show_runs(runs: list[PublishedRun]) -> None:
     """Print the published runs as a table."""
     if not runs:
-        print("Nothing has been published yet. Run `python_jobs train`.")  # noqa: T201
+        click.echo("Nothing has been published yet. Run `python_jobs train`.")
         return
     table = _table("", "run", "published (UTC)", "version", "k", "RMSE", "rows")
     for run in runs:
@@ -93,7 +113,7 @@ def show_runs(runs: list[PublishedRun]) -> None:
 def show_recommendations(found: list[Recommendation], user_id: int, shape: str) -> None:
     """Print one user's recommendations as a table, as JSON or as CSV."""
     if shape == "json":
-        print(json.dumps([asdict(movie) for movie in found], indent=2))  # noqa: T201
+        click.echo(json.dumps([asdict(movie) for movie in found], indent=2))
     elif shape == "csv":
         names = [field.name for field in fields(Recommendation)]
         writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
@@ -102,7 +122,7 @@ def show_recommendations(found: list[Recommendation], user_id: int, shape: str) 
     elif found:
         console().print(recommendations_table(found, f"Recommended to user {user_id}"))
     else:
-        print(f"User {user_id} has seen every movie: there is nothing to recommend.")  # noqa: T201
+        click.echo(f"User {user_id} has seen every movie: there is nothing to recommend.")
 
 
 def _table(*columns: str, title: str | None = None) -> Table:

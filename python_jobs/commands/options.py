@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_jobs.dbt_project import DbtOptions
 
+if TYPE_CHECKING:
+    from python_jobs.factorization import Settings
+    from python_jobs.tracking import Tracking
+
 Command = Callable[..., Any]
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True)
+class WantedModel:
+    """The model that a command asks for: that of another version, or one by its settings."""
+
+    like: str | None
+    max_components: int
+    max_iter: int
+    random_state: int
+
+    def settings(self, tracking: Tracking) -> Settings:
+        """Return the settings, fetched from MLflow where they are those of another version.
+
+        Raises
+        ------
+        UserError
+            If there is no such version, or its artifacts are gone.
+        """
+        from python_jobs.factorization import Settings
+        from python_jobs.registry import load_settings
+
+        if self.like:
+            return load_settings(tracking, self.like)[1]
+        return Settings(self.max_components, self.max_iter, self.random_state)
 
 
 def dbt_options(command: Command) -> Command:
@@ -70,3 +100,43 @@ def setting(flag: str, help_text: str, **attributes: Any) -> Callable[[Command],
     """Return an option that also reads ``DATAFLIX_<FLAG>``."""
     variable = "DATAFLIX_" + flag.removeprefix("--").replace("-", "_").upper()
     return click.option(flag, help=help_text, envvar=variable, show_envvar=True, **attributes)
+
+
+def model_options(command: Command) -> Command:
+    """Add what NMF is asked for, or ``--like`` another version, as one ``wanted`` argument."""
+
+    @setting(
+        "--max-components", "Upper bound of the rank k.", type=click.IntRange(min=1), default=10
+    )
+    @setting(
+        "--max-iter", "Upper bound of NMF's iterations.", type=click.IntRange(min=1), default=200
+    )
+    @setting("--seed", "Seed of the initial factors.", type=click.IntRange(min=0), default=42)
+    @click.option(
+        "--like",
+        metavar="MODEL",
+        help="Settings of a version: its number, its run, or an alias such as challenger.",
+    )
+    @wraps(command)
+    def wrapped(
+        *args: Any,
+        max_components: int,
+        max_iter: int,
+        seed: int,
+        like: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        by_hand = ("max_components", "max_iter", "seed")
+        context = click.get_current_context()
+        typed = [
+            name
+            for name in by_hand
+            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        ]
+        if like and typed:
+            flag = "--" + typed[0].replace("_", "-")
+            raise click.UsageError(f"{flag} and --like exclude each other.")
+        wanted = WantedModel(like, max_components, max_iter, seed)
+        return command(*args, wanted=wanted, **kwargs)
+
+    return wrapped

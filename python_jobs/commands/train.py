@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, setting
+from python_jobs.commands.options import (
+    WantedModel,
+    dbt_options,
+    mlflow_options,
+    model_options,
+    setting,
+)
 from python_jobs.dbt_project import DbtOptions
 
 
 @click.command("train")
-@setting("--max-components", "Upper bound of the rank k.", type=click.IntRange(min=1), default=10)
-@setting("--max-iter", "Upper bound of NMF's iterations.", type=click.IntRange(min=1), default=200)
+@model_options
 @setting("--top", "Recommendations per user.", type=int, default=20)
-@setting("--seed", "Seed of the initial factors.", type=click.IntRange(min=0), default=42)
 @setting("--keep", "Versions to keep for rollback.", type=click.IntRange(min=2), default=5)
 @setting("--publish/--no-publish", "Whether the run goes live.", default=True)
 @setting("--evaluate/--no-evaluate", "Whether to judge it first, and gate it.", default=True)
@@ -26,10 +30,8 @@ from python_jobs.dbt_project import DbtOptions
 @mlflow_options
 @dbt_options
 def command(
-    max_components: int,
-    max_iter: int,
+    wanted: WantedModel,
     top: int,
-    seed: int,
     keep: int,
     publish: bool,
     evaluate: bool,
@@ -50,7 +52,6 @@ def command(
     # Its import looks through every module that is loaded: seconds later on, a blink here.
     import skops.io  # noqa: F401
 
-    from python_jobs.factorization import Settings
     from python_jobs.gate import refusal
     from python_jobs.progress import shown_phases
     from python_jobs.screens import show_training
@@ -58,17 +59,17 @@ def command(
     from python_jobs.training import TrainOptions, train
     from python_jobs.warehouse import open_warehouse
 
-    options = TrainOptions(
-        settings=Settings(max_components, max_iter, seed),
-        top=top,
-        publish=publish,
-        evaluate=evaluate,
-        force=force,
-        tolerance=tolerance,
-        keep=keep,
-    )
     with open_warehouse(dbt) as warehouse, shown_phases() as phases:
         tracking = open_tracking(warehouse.project.directory, experiment, model_name)
+        options = TrainOptions(
+            settings=wanted.settings(tracking),
+            top=top,
+            publish=publish,
+            evaluate=evaluate,
+            force=force,
+            tolerance=tolerance,
+            keep=keep,
+        )
         report = train(warehouse, tracking, options, phases)
     show_training(report, tracking)
     if publish and not report.published and report.verdict:

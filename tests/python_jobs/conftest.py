@@ -77,6 +77,25 @@ class Project:
         """Run python_jobs; whether it succeeded is for the test to say."""
         return self.run("python_jobs", *arguments, **variables)
 
+    def many(
+        self, commands: list[tuple[list[str], dict[str, str]]]
+    ) -> list[subprocess.CompletedProcess[str]]:
+        """Run commands of python_jobs, with their variables, one after the other in a process."""
+        done = subprocess.run(
+            [sys.executable, str(REPOSITORY / "tests/python_jobs/many_commands.py")],
+            cwd=self.directory,
+            env=self.environment,
+            input=json.dumps(commands),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [
+            subprocess.CompletedProcess(arguments, *outcome)
+            for (arguments, _), outcome in zip(commands, json.loads(done.stdout), strict=True)
+        ]
+
     def query(self, sql: str) -> list[list]:
         """Return the rows of a query against the project's embedded ClickHouse."""
         return json.loads(self._sql(sql, "query"))

@@ -44,41 +44,57 @@ def unharmed(trained_project, tmp_path_factory):
     assert (project.query(STATE), _versions(project)) == before
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["train", "--target", "nowhere"], ["does not have a target named 'nowhere'", "dbt debug"]),
-        (["train", "--project-dir", "/"], ["dbt_project.yml", "--project-dir"]),
-        (["train", "--top", "0"], ["list of 0", "--top a number from 1 to"]),
-        (["train", "--top", "100000"], ["list of 100000", "--top a number from 1 to"]),
-        (["recommend", "--user", "someone"], ["'someone' is not a user id"]),
-        (["recommend", "--user", "-1"], ["'-1' is not a user id"]),
-        (["recommend", "--user", "987654321"], ["User 987654321"]),
-        (["recommend", "--user", "1", "--top", "0"], ["list of 0"]),
-        (["rollback", "nonsense"], ["No run nonsense", "python_jobs runs"]),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
-def test_a_wrong_value_is_named(unharmed, arguments, words):
-    _refused(unharmed.python_jobs(*arguments), *words)
+WRONG = {
+    "an unknown target": (
+        ["train", "--target", "nowhere"],
+        ["does not have a target named 'nowhere'", "dbt debug"],
+    ),
+    "no project there": (["train", "--project-dir", "/"], ["dbt_project.yml", "--project-dir"]),
+    "no profile there": (
+        ["train", "--profiles-dir", "/"],
+        ["Could not find profile named 'dataflix'", "cp profiles.yml.example"],
+    ),
+    "an empty list": (["train", "--top", "0"], ["list of 0", "--top a number from 1 to"]),
+    "a list too long": (["train", "--top", "100000"], ["list of 100000", "from 1 to 200"]),
+    "a user that is no number": (
+        ["recommend", "--user", "someone"],
+        ["'someone' is not a user id"],
+    ),
+    "a negative user": (["recommend", "--user", "-1"], ["'-1' is not a user id"]),
+    "an unknown user": (["recommend", "--user", "987654321"], ["User 987654321"]),
+    "an empty list for a user": (["recommend", "--user", "1", "--top", "0"], ["list of 0"]),
+    "an unknown run": (["rollback", "nonsense"], ["No run nonsense", "python_jobs runs"]),
+    "an unknown model": (
+        ["train", "--like", "nonsense"],
+        ["no nonsense of the model dataflix-nmf", "python_jobs train"],
+    ),
+    "no MLflow there": (
+        ["train"],
+        ["http://ana:*****@127.0.0.1:9 cannot be reached", "MLFLOW_TRACKING_URI"],
+    ),
+}
+STORE_NOT_THERE = {
+    "MLFLOW_TRACKING_URI": "http://ana:s3cret@127.0.0.1:9",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(unharmed):
+    """The outcome of each wrong command, run in one process after the other commands."""
+    variables = {"no MLflow there": STORE_NOT_THERE}
+    commands = [(arguments, variables.get(name, {})) for name, (arguments, _) in WRONG.items()]
+    return dict(zip(WRONG, unharmed.many(commands), strict=True))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_named(refusals, name):
+    done = _refused(refusals[name], *WRONG[name][1])
+    assert "s3cret" not in done.stdout + done.stderr
 
 
 def test_a_wrong_option_is_bad_usage(unharmed):
     _refused(unharmed.python_jobs("train", "--nonsense"), "No such option", code=2)
-
-
-def test_a_missing_profile_is_named(unharmed, tmp_path):
-    done = unharmed.python_jobs("train", "--profiles-dir", str(tmp_path))
-    _refused(done, "Could not find profile named 'dataflix'", "cp profiles.yml.example")
-
-
-def test_an_mlflow_store_that_is_not_there_is_named_without_its_password(unharmed):
-    uri = "http://ana:s3cret@127.0.0.1:9"
-    done = unharmed.python_jobs(
-        "train", MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0"
-    )
-    _refused(done, "http://ana:*****@127.0.0.1:9 cannot be reached", "MLFLOW_TRACKING_URI")
-    assert "s3cret" not in done.stdout + done.stderr
 
 
 def test_a_database_held_by_another_process_is_named(unharmed):
@@ -97,12 +113,12 @@ def test_a_database_held_by_another_process_is_named(unharmed):
 
 
 def test_a_database_that_cannot_be_written_is_named(unharmed):
-    done = unharmed.python_jobs(
-        "load-movielens", "nothing-here", DATAFLIX_CHDB_PATH="/dev/null/chdb"
-    )
-    _refused(done)
-    done = unharmed.python_jobs("runs", DATAFLIX_CHDB_PATH="/dev/null/chdb")
-    _refused(done, "/dev/null/chdb", "dbt seed")
+    release = unharmed.directory / "ml-latest-small"
+    release.mkdir()
+    (release / "movies.csv").write_text("movieId,title,genres\n1,Heat (1995),Crime\n")
+    (release / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.5,1000000000\n")
+    done = unharmed.python_jobs("load-movielens", str(release), DATAFLIX_CHDB_PATH="/dev/null/chdb")
+    _refused(done, "/dev/null/chdb", "DATAFLIX_CHDB_PATH")
 
 
 @pytest.mark.parametrize("step", ["training:factorize", "publishing:verify", "publishing:swap"])

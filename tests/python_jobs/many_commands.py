@@ -1,0 +1,40 @@
+"""Runs several python_jobs commands in one process, which pays for its imports once.
+
+Reads a JSON list of argument lists and prints a JSON list of [exit code, stdout, stderr].
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+
+from python_jobs.__main__ import main as python_jobs
+
+
+def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, str]:
+    """Return what one command would have left behind as a process of its own."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    stdout, stderr = io.StringIO(), io.StringIO()
+    sys.argv = ["python_jobs", *arguments]
+    code = 0
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        try:
+            python_jobs()
+        except SystemExit as exit_:
+            code = exit_.code or 0
+    os.environ.clear()
+    os.environ.update(before)
+    return code, stdout.getvalue(), stderr.getvalue()
+
+
+def main() -> None:
+    commands = json.loads(sys.stdin.read())
+    print(json.dumps([outcome(arguments, variables) for arguments, variables in commands]))
+
+
+if __name__ == "__main__":
+    main()
