@@ -17,7 +17,7 @@ events as (
 rejected as (
 
     select * from events
-    where problem != ''
+    where not is_usable
 
 )
 
