@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numba
@@ -107,6 +108,18 @@ def test_equal_scores_go_by_movie() -> None:
     assert best.tolist() == [[0, 2, 3, 4], [0, 1, 2, 3]]
 
 
+def test_no_winner_is_passed_over_with_a_block_of_movies() -> None:
+    """Equal norms, factors of both signs: a winner is as likely in any block as in another."""
+    rng = np.random.default_rng(2)
+    W, H = (rng.normal(size=shape).astype(np.float32) for shape in ((200, 3), (3, 6000)))
+    H /= np.linalg.norm(H, axis=0)
+    seen = csr_matrix(rng.random((200, 6000)) < 0.01)
+    best, scores = top_n(W, H, seen, 2)
+    expected_movies, expected_scores = sort_everything(W, H, seen, 2)
+    np.testing.assert_array_equal(best, expected_movies)
+    np.testing.assert_array_equal(scores, expected_scores)
+
+
 def test_lists_are_shorter_for_users_who_have_seen_nearly_everything() -> None:
     seen = csr_matrix(np.array([[1, 1, 1], [1, 0, 1], [0, 0, 0]]))
     W, H = np.ones((3, 1), np.float32), np.array([[1, 2, 3]], np.float32)
@@ -137,6 +150,21 @@ def test_the_same_bits_in_any_blocks_and_on_any_threads(monkeypatch: pytest.Monk
         monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", number)
         monkeypatch.setattr(compiled, "USERS_PER_SPAN", 50 * number)
         assert columns(list(top_n_blocks(W, H, seen, 15))) == whole
+
+
+def test_memory_does_not_grow_with_the_users() -> None:
+    def peak(users: int) -> int:
+        W, H, seen = make(users, 300, 4)
+        tracemalloc.start()
+        try:
+            for _ in top_n_blocks(W, H, seen, 50, users_per_block=500):
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(500)  # compiles
+    assert peak(10_000) < 1.2 * peak(1_000)
 
 
 def test_one_user_alone_equals_that_user_in_the_batch() -> None:

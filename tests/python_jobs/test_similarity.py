@@ -65,8 +65,8 @@ def test_equal_cosines_go_by_movie_and_stay_within_one() -> None:
     direction = np.array([[0.1], [0.7], [0.3]])
     lists = pairs((direction * [4, 1, 8, 2]).astype(np.float32), 2)
     assert lists[3] == [(0, 1.0), (1, 1.0)]
-    many = similar_movies((direction * np.arange(1, 50)).astype(np.float32), 48)
-    assert many.cosines.max() <= 1
+    twice = np.repeat(np.random.default_rng(0).random((7, 300), np.float32), 2, axis=1)
+    assert similar_movies(twice, 1).cosines.max() == 1
 
 
 def test_length_does_not_count() -> None:
