@@ -1,0 +1,202 @@
+"""The whole pipeline through its commands, a second time, and what it leaves in each place."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CURRENT_LISTS = """
+select user_id, rank, movie_id, score, reason, because_movie_id
+from ml.recommendations
+where run_id = (select argMax(run_id, published_at) from ml.training_runs)
+order by user_id, rank
+"""
+BROKEN_LISTS = """
+with current as (
+    select * from ml.recommendations
+    where run_id = (select argMax(run_id, published_at) from ml.training_runs)
+)
+select
+    (
+        select count()
+        from (
+            select user_id, greatest(0, 200 - count()) as unseen
+            from analytics.mart_user_movie_matrix
+            group by user_id
+        ) as expected
+        left join (select user_id, count() as listed from current group by user_id) as found
+            on expected.user_id = found.user_id
+        where found.listed != least(20, expected.unseen)
+    ) as lists_of_a_wrong_length,
+    (
+        select count()
+        from current
+        inner join analytics.mart_user_movie_matrix as seen using (user_id, movie_id)
+    ) as seen_movies,
+    (
+        select count()
+        from (
+            select groupArray(rank) as ranks
+            from (select user_id, rank from current order by user_id, rank)
+            group by user_id
+        )
+        where ranks != range(1, length(ranks) + 1)
+    ) as gaps
+"""
+UNCHANGED = """
+select
+    (select (count(), sum(cityHash64(*))) from analytics.mart_user_movie_matrix),
+    (select (count(), sum(cityHash64(*))) from analytics.mart_users),
+    (select (count(), sum(cityHash64(*))) from analytics.mart_ratings_aggregated),
+    (select (count(), sum(cityHash64(*))) from raw.ratings)
+"""
+RUNS = "select run_id, model_version from ml.training_runs order by published_at"
+SHOWN = "select distinct model_version from analytics.mart_user_recommendations"
+
+
+@pytest.fixture(scope="module")
+def twice(trained_project, tmp_path_factory):
+    """The pipeline run once more, and what the tables held before."""
+    project = trained_project.copy(tmp_path_factory.mktemp("twice"))
+    before = {sql: project.query(sql) for sql in (UNCHANGED, RUNS, CURRENT_LISTS)}
+    done = project.python_jobs("pipeline")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    return project, before
+
+
+@pytest.fixture(scope="module")
+def artifacts(twice):
+    """What MLflow holds of the current run: its id, and the folder of its artifacts."""
+    from mlflow import MlflowClient
+
+    project, _ = twice
+    client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
+    run_id = project.query(RUNS)[-1][0]
+    return client, client.get_run(run_id), Path(client.download_artifacts(run_id, ""))
+
+
+def test_a_second_run_adds_one_published_run_and_changes_nothing_else(twice):
+    project, before = twice
+    assert project.query(RUNS)[:1] == before[RUNS]
+    assert len(project.query(RUNS)) == 2
+    assert project.query(UNCHANGED) == before[UNCHANGED]
+    assert project.query(CURRENT_LISTS) == before[CURRENT_LISTS]  # the same seed
+
+
+def test_every_list_is_sound(twice):
+    project, _ = twice
+    assert project.query(BROKEN_LISTS) == [[0, 0, 0]]
+
+
+def test_scores_are_w_times_h_of_the_artifacts(twice, artifacts):
+    project, _ = twice
+    _, _, folder = artifacts
+    W, H = np.load(folder / "user_features.npy"), np.load(folder / "movie_features.npy")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    rows = {user: row for row, user in enumerate(metadata["user_ids"])}
+    columns = {movie: column for column, movie in enumerate(metadata["movie_ids"])}
+    lists = [row for row in project.query(CURRENT_LISTS) if row[4] == "factors"]
+    assert len(lists) > 5000
+    for user, _, movie, score, _, because in lists:
+        expected = W[rows[user]].astype(float) @ H[:, columns[movie]].astype(float)
+        assert score == pytest.approx(expected, abs=1e-5)
+        assert because in columns
+
+
+def test_users_without_interactions_get_the_popular_list(twice):
+    project, _ = twice
+    popular = project.query(
+        "select movie_id from analytics.mart_user_movie_matrix group by movie_id "
+        "order by count() desc, movie_id limit 20"
+    )
+    cold = project.query(
+        "select user_id from raw.users "
+        "where user_id not in (select user_id from analytics.mart_user_movie_matrix)"
+    )
+    lists = project.query(CURRENT_LISTS)
+    assert len(cold) >= 3
+    for (user,) in cold:
+        listed = [row for row in lists if row[0] == user]
+        assert [[row[2]] for row in listed] == popular
+        assert {row[4] for row in listed} == {"popular"}
+
+
+def test_mlflow_holds_what_the_run_was(twice, artifacts):
+    project, _ = twice
+    client, run, folder = artifacts
+    params, metrics = run.data.params, run.data.metrics
+    assert run.info.status == "FINISHED"
+    assert params["algorithm"] == "NMF"
+    assert params["n_components"] == "10"
+    assert params["max_iter"] == "200"
+    assert params["init"] == "random"
+    assert params["random_state"] == "42"
+    users, movies, cells = project.query(
+        "select uniqExact(user_id), uniqExact(movie_id), count() "
+        "from analytics.mart_user_movie_matrix"
+    )[0]
+    assert params["matrix_shape"] == f"{users}x{movies}"
+    assert metrics["sparsity"] == pytest.approx(100 * (1 - cells / (users * movies)))
+    named = {"rmse", "mae", "reconstruction_error", "rmse_observed", "mae_observed", "ndcg_at_10"}
+    assert named <= set(metrics)
+    assert metrics["ndcg_at_10"] > metrics["popularity_ndcg_at_10"]
+    (mart,) = [data.dataset for data in run.inputs.dataset_inputs]
+    assert json.loads(mart.source)["rows"] == cells
+    assert len(run.data.tags["dbt_invocation_id"]) == 36
+    assert {path.name for path in folder.iterdir()} >= {
+        "user_features.npy",
+        "movie_features.npy",
+        "metadata.json",
+    }
+    champion = client.get_model_version_by_alias("dataflix-nmf", "champion")
+    assert champion.run_id == run.info.run_id
+    stored = [path.name for path in (project.directory / "mlruns").rglob("*") if path.is_file()]
+    assert not [name for name in stored if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
+
+
+def test_the_logged_model_loads_and_folds_in(twice, artifacts):
+    import mlflow
+
+    project, _ = twice
+    client, _, folder = artifacts
+    mlflow.set_tracking_uri(f"sqlite:///{project.directory / 'mlflow.db'}")
+    version = client.get_model_version_by_alias("dataflix-nmf", "champion")
+    model = mlflow.sklearn.load_model(version.source)
+    W, H = np.load(folder / "user_features.npy"), np.load(folder / "movie_features.npy")
+    assert np.array_equal(model.components_, H)
+    folded = model.transform((W[:5] @ H).astype(np.float32))
+    assert np.abs(folded @ H - W[:5] @ H).max() < 0.05 * (W[:5] @ H).max()
+
+
+def test_dashboards_show_the_current_run_with_names_and_reasons(twice):
+    project, _ = twice
+    rows = project.query(
+        """
+        select count(), countIf(title = ''), countIf(reason = 'factors' and because_title = '')
+        from analytics.mart_user_recommendations
+        """
+    )
+    assert rows == [[len(project.query(CURRENT_LISTS)), 0, 0]]
+    similar, features = project.query(
+        "select (select count() from analytics.mart_similar_movies), "
+        "(select count() from analytics.mart_latent_features)"
+    )[0]
+    assert similar > 200
+    assert features == 10
+
+
+def test_rolling_back_and_forth(twice, tmp_path):
+    from mlflow import MlflowClient
+
+    project, _ = twice
+    client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
+    (first, one), (second, two) = project.query(RUNS)
+    for run_id, version in ((first, one), (second, two)):
+        done = project.python_jobs("rollback", run_id)
+        assert done.returncode == 0, done.stderr
+        assert client.get_model_version_by_alias("dataflix-nmf", "champion").version == int(version)
+        project.dbt("run", "--select", "source:recommender+")
+        assert project.query(SHOWN) == [[version]]
+    listed = project.python_jobs("runs").stdout
+    assert listed.index(second) < listed.index(first)
