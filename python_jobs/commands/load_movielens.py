@@ -1,0 +1,35 @@
+"""``python_jobs load-movielens``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from python_jobs.commands.options import dbt_options
+from python_jobs.dbt_project import DbtOptions
+
+
+@click.command("load-movielens")
+@click.argument("path", type=click.Path(path_type=Path))
+@dbt_options
+def command(path: Path, dbt: DbtOptions) -> None:
+    """Replace the raw tables with a MovieLens release: its directory, or its zip as downloaded.
+
+    Takes any release of GroupLens: ml-latest, ml-latest-small, ml-20m, ml-25m, ml-32m, ml-10m,
+    ml-1m and ml-100k. A load that fails leaves the tables as they were.
+
+    \b
+    Example:
+        python_jobs load-movielens ml-25m.zip
+    """
+    from python_jobs.movielens.loading import load
+    from python_jobs.movielens.report import show_load
+    from python_jobs.movielens.source import Release
+    from python_jobs.progress import shown_phases
+    from python_jobs.warehouse import open_warehouse
+
+    release = Release(path)
+    with open_warehouse(dbt, create=True) as warehouse, shown_phases() as phases:
+        report = load(warehouse, release, phases)
+    show_load(report)

@@ -1,0 +1,1 @@
+"""GroupLens' MovieLens releases, from the download into the raw tables."""

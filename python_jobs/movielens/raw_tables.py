@@ -1,0 +1,185 @@
+"""The raw tables as the loader makes them, and their successors, staged beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from python_jobs.dbt_project import quoted
+from python_jobs.errors import UserError
+from python_jobs.movielens.swapping import finish_swap, has_journal
+from python_jobs.warehouse import Warehouse
+
+COLUMNS = {
+    "users": {
+        "user_id": "UInt64",
+        "email": "String",
+        "first_name": "String",
+        "last_name": "String",
+        "country": "LowCardinality(String)",
+        "signed_up_at": "DateTime64(3, 'UTC')",
+    },
+    "movies": {
+        "movie_id": "UInt64",
+        "title": "String",
+        "genres": "LowCardinality(String)",
+        "director": "LowCardinality(String)",
+        "release_year": "UInt16",
+        "duration_minutes": "UInt16",
+    },
+    "ratings": {
+        "user_id": "UInt64",
+        "movie_id": "UInt64",
+        "rating": "Float32",
+        "rated_at": "DateTime64(3, 'UTC')",
+    },
+    "watched_movies": {
+        "user_id": "UInt64",
+        "movie_id": "UInt64",
+        "watched_at": "DateTime64(3, 'UTC')",
+    },
+    "rejected_lines": {
+        "file": "LowCardinality(String)",
+        "line_number": "UInt64",
+        "reason": "LowCardinality(String)",
+        "line": "String",
+    },
+}
+"""Columns of each table that a load replaces; the raw ones as ``dbt seed`` makes them."""
+
+SORT_KEYS = {
+    "users": "user_id",
+    "movies": "movie_id",
+    "ratings": "(user_id, movie_id)",
+    "watched_movies": "(user_id, movie_id)",
+    "rejected_lines": "(file, line_number)",
+}
+
+REPLACEABLE_ENGINES = ("MergeTree", "SharedMergeTree")
+
+
+@dataclass(frozen=True)
+class RawTables:
+    """Where the raw tables are, and where one load stages their successors."""
+
+    warehouse: Warehouse
+    load_id: str
+    """Twelve hexadecimal digits that end the names of the load's own tables."""
+
+    @property
+    def database(self) -> str:
+        """Database of the raw tables, as system tables spell it."""
+        return self.warehouse.split(self.live("ratings"))[0]
+
+    def live(self, table: str) -> str:
+        """Return the relation that readers see, ``database.table``."""
+        if table == "rejected_lines":
+            return self._named(table)
+        return self.warehouse.project.source("dataflix", table)
+
+    def staged(self, table: str) -> str:
+        """Return the relation of this load's own that has that name, ``database.table``."""
+        return self._named(f"{table}__loading_{self.load_id}")
+
+    def rows(self, table: str) -> int:
+        """Return how many rows are staged in a table."""
+        return int(self.warehouse.client.command(f"select count() from {self.staged(table)}"))
+
+    def create(self, relation: str, table: str) -> None:
+        """Create a relation as one of :data:`COLUMNS` describes it, unless it exists."""
+        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[table].items())
+        self.warehouse.client.command(
+            f"create table if not exists {relation} ({columns}) "
+            f"engine = MergeTree order by {SORT_KEYS[table]}"
+        )
+
+    def _named(self, name: str) -> str:
+        return f"{quoted(self.database)}.{quoted(name)}"
+
+
+@contextmanager
+def staging(warehouse: Warehouse) -> Iterator[RawTables]:
+    """Make empty staging tables for the length of a ``with`` block.
+
+    First finishes or removes what dead loads left; one load at a time, since a living one looks
+    the same.
+
+    Raises
+    ------
+    UserError
+        If a table that would be replaced is not as the loader or ``dbt seed`` makes it.
+    """
+    tables = RawTables(warehouse, uuid4().hex[:12])
+    warehouse.client.command(f"create database if not exists {quoted(tables.database)}")
+    for load_id in _dead_loads(tables):
+        dead = RawTables(warehouse, load_id)
+        finish_swap(warehouse, dead.staged("swap"))
+        _remove_staging(dead)
+    for table in COLUMNS:
+        _require_replaceable(tables, table)
+    try:
+        for table in COLUMNS:
+            tables.create(tables.staged(table), table)
+        warehouse.client.command(
+            f"create table {tables.staged('user_ids')} (user_id UInt64) "
+            "engine = MergeTree order by user_id"
+        )
+        yield tables
+    finally:
+        # Where a failed swap could not be undone, the old tables are in staging: keep them.
+        if not has_journal(warehouse, tables.staged("swap")):
+            _remove_staging(tables)
+
+
+def _dead_loads(tables: RawTables) -> list[str]:
+    found = tables.warehouse.client.query(
+        """
+        select distinct extract(name, '__loading_([0-9a-f]{12})$') as load_id
+        from system.tables
+        where database = {database:String} and load_id != ''
+        """,
+        parameters={"database": tables.database},
+    )
+    return [load_id for (load_id,) in found.result_rows]
+
+
+def _remove_staging(tables: RawTables) -> None:
+    found = tables.warehouse.client.query(
+        """
+        select name
+        from system.tables
+        where database = {database:String} and endsWith(name, {ending:String})
+        -- A view before what it reads.
+        order by engine = 'MaterializedView' desc
+        """,
+        parameters={"database": tables.database, "ending": f"__loading_{tables.load_id}"},
+    )
+    for (name,) in found.result_rows:
+        relation = f"{quoted(tables.database)}.{quoted(name)}"
+        tables.warehouse.client.command(f"drop table if exists {relation} sync")
+
+
+def _require_replaceable(tables: RawTables, table: str) -> None:
+    """Refuse to replace a view, a replicated table, or a team's own with other columns."""
+    live = tables.live(table)
+    database, name = tables.warehouse.split(live)
+    found = tables.warehouse.client.query(
+        """
+        select engine, (
+            select arraySort(groupArray(name)) from system.columns
+            where database = {database:String} and table = {name:String}
+        )
+        from system.tables
+        where database = {database:String} and name = {name:String}
+        """,
+        parameters={"database": database, "name": name},
+    )
+    for engine, columns in found.result_rows:
+        if engine not in REPLACEABLE_ENGINES or list(columns) != sorted(COLUMNS[table]):
+            raise UserError(
+                f"{live} is not a table as `dbt seed` or this loader makes it, and would be lost: "
+                f"it is a {engine} with {', '.join(columns)}.",
+                "Drop it if nobody needs it, or use a target whose raw database is another.",
+            )

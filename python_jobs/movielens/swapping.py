@@ -1,0 +1,85 @@
+"""Exchanging several tables at once, as nearly as ClickHouse can.
+
+EXCHANGE of several pairs is one statement, which does one pair after the other; each exchange is
+atomic, the sequence is not. So whatever can be wrong with the data must be found before; an error
+halfway is undone here; and a journal, written just before, lets the next load finish a swap in the
+midst of which the process or the server was killed. Readers in those milliseconds may see some new
+tables beside some old ones, but never part of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from python_jobs.warehouse import Warehouse
+
+
+def swap(warehouse: Warehouse, pairs: Mapping[str, str], journal: str) -> None:
+    """Put staged tables in the place of live ones, and those in staging.
+
+    Parameters
+    ----------
+    warehouse
+        An open warehouse.
+    pairs
+        For each staged relation the live one; all exist.
+    journal
+        Relation to write what is meant to become of them.
+
+    Raises
+    ------
+    DatabaseError
+        If ClickHouse refuses; the old tables are live then. Where even undoing was refused, the
+        journal is still there.
+    """
+    client = warehouse.client
+    client.command(
+        f"create table {journal} (staged String, live String, uuid UUID) "
+        "engine = MergeTree order by staged"
+    )
+    rows = [[staged, live, _uuid(warehouse, staged)] for staged, live in pairs.items()]
+    client.insert(journal, rows, column_names=["staged", "live", "uuid"])
+    try:
+        _exchange(warehouse, pairs)
+    except Exception:
+        _exchange(warehouse, _pairs(warehouse, journal, swapped=True))
+        client.command(f"drop table {journal} sync")
+        raise
+    client.command(f"drop table {journal} sync")
+
+
+def has_journal(warehouse: Warehouse, journal: str) -> bool:
+    """Say whether a swap began that was neither finished nor undone."""
+    return bool(warehouse.client.command(f"exists table {journal}"))
+
+
+def finish_swap(warehouse: Warehouse, journal: str) -> None:
+    """Exchange what a killed load had checked and not yet exchanged, if it had come that far."""
+    if has_journal(warehouse, journal):
+        _exchange(warehouse, _pairs(warehouse, journal, swapped=False))
+        warehouse.client.command(f"drop table {journal} sync")
+
+
+def _exchange(warehouse: Warehouse, pairs: Mapping[str, str]) -> None:
+    if pairs:
+        exchanges = ", ".join(f"{staged} and {live}" for staged, live in pairs.items())
+        warehouse.client.command(f"exchange tables {exchanges}")
+
+
+def _pairs(warehouse: Warehouse, journal: str, *, swapped: bool) -> dict[str, str]:
+    """Return the journal's pairs whose new table is live already, or those where it is not."""
+    rows = warehouse.client.query(f"select staged, live, uuid from {journal}").result_rows
+    return {
+        staged: live for staged, live, uuid in rows if (_uuid(warehouse, live) == uuid) == swapped
+    }
+
+
+def _uuid(warehouse: Warehouse, relation: str) -> object:
+    """Return what identifies a table whatever its name; None where there is no such table."""
+    database, name = warehouse.split(relation)
+    found = warehouse.client.query(
+        "select uuid from system.tables "
+        "where database = {database:String} and name = {name:String}",
+        parameters={"database": database, "name": name},
+    )
+    return found.first_row[0] if found.row_count else None
