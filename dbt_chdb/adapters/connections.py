@@ -10,7 +10,7 @@ from typing import Any
 from dbt.adapters.clickhouse.connections import ClickHouseConnectionManager
 from dbt.adapters.clickhouse.credentials import ClickHouseCredentials
 from dbt.adapters.clickhouse.httpclient import ChHttpClient
-from dbt.adapters.contracts.connection import Connection
+from dbt.adapters.contracts.connection import Connection, ConnectionState
 from dbt.adapters.exceptions import FailedToConnectError
 from dbt.flags import get_flags
 
@@ -74,10 +74,15 @@ class ChdbConnectionManager(ClickHouseConnectionManager):  # type: ignore[misc] 
     @classmethod
     def open(cls, connection: Connection) -> Connection:
         """Open a connection unless it is open."""
-        if connection.state == "open":
+        if connection.state == ConnectionState.OPEN:
             return connection
-        connection.handle = ChdbClient(connection.credentials)
-        connection.state = "open"
+        # Without the retries of a server's connection: who holds the database keeps it for long.
+        try:
+            connection.handle = ChdbClient(connection.credentials)
+        except Exception:
+            connection.handle, connection.state = None, ConnectionState.FAIL
+            raise
+        connection.state = ConnectionState.OPEN
         return connection
 
 
