@@ -96,6 +96,36 @@ def factorize(matrix: csr_matrix, settings: Settings) -> Factorization:
     )
 
 
+def fold_in(rows: csr_matrix, H: NDArray[np.float32], settings: Settings) -> NDArray[np.float32]:
+    """Fit user factors to interactions with the movie factors held fixed.
+
+    Parameters
+    ----------
+    rows
+        Scores of the users to fold in, CSR, users × movies, the columns those of H.
+    H
+        Movie factors, k × movies.
+    settings
+        What the model was fitted with.
+
+    Returns
+    -------
+    (users, k) float32
+        Non-negative; zeros for a user without interactions.
+    """
+    from sklearn.decomposition import non_negative_factorization
+
+    W, _, _ = non_negative_factorization(
+        rows,
+        H=H.astype(rows.dtype),
+        n_components=H.shape[0],
+        init="custom",
+        update_H=False,
+        max_iter=settings.max_iter,
+    )
+    return np.ascontiguousarray(W, dtype=np.float32)
+
+
 def reconstruction_metrics(
     matrix: csr_matrix, W: NDArray[np.float32], H: NDArray[np.float32]
 ) -> dict[str, float]:

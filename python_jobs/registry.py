@@ -68,6 +68,7 @@ def set_alias(tracking: Tracking, alias: str, version: str) -> None:
 class RegisteredModel:
     """A version of the registered model, with what its run recorded."""
 
+    name: str
     version: str
     run_id: str
     record: ModelRecord
@@ -113,7 +114,7 @@ def load_model(tracking: Tracking, reference: str = CHAMPION) -> RegisteredModel
         )
     except (MlflowException, OSError) as error:
         raise _artifacts_gone(version, run_id) from error
-    return RegisteredModel(version, run_id, record)
+    return RegisteredModel(tracking.model_name, version, run_id, record)
 
 
 def load_settings(tracking: Tracking, reference: str) -> tuple[str, Settings]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from python_jobs.baselines import most_popular
 from python_jobs.explanations import because
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing import Columns
@@ -38,8 +39,16 @@ class Ranked:
     """Which users' factors were folded in after the fit."""
     cold_users: NDArray[np.uint64]
     """Users without interactions."""
+    popularity: NDArray[np.float32]
+    """Share of the users who interacted with each movie (0–1)."""
     top: int
     """Length of the lists."""
+
+
+def popularity_of(matrix: csr_matrix) -> NDArray[np.float32]:
+    """Return the share of the users who interacted with each movie (0–1)."""
+    _, counts = most_popular(matrix)
+    return np.asarray(counts[0] / matrix.shape[0], np.float32)
 
 
 def tables_of(ranked: Ranked, phases: Phases, bar: Bar) -> dict[str, Iterable[Columns]]:
@@ -52,49 +61,60 @@ def tables_of(ranked: Ranked, phases: Phases, bar: Bar) -> dict[str, Iterable[Co
 
 
 def recommendations(ranked: Ranked, phases: Phases, bar: Bar) -> Iterator[Columns]:
-    """Yield every user's list, and then the popular list for the users without interactions."""
+    """Yield every user's list, and then the popular lists of those who have no factors."""
+    has_factors = np.asarray(ranked.W.any(axis=1))
     blocks = top_n_blocks(ranked.W, ranked.H, ranked.matrix, ranked.top)
     for block in phases.timed("score", blocks):
         with phases.part("explain"):
             reasons = because(ranked.W, ranked.H, ranked.matrix, block)
-        yield listed(ranked, block, reasons)
+        yield listed(ranked, block, reasons, has_factors[block.users])
         bar.advance(np.unique(block.users).size)
-    yield from popular_lists(ranked)
+    yield from popular_lists(ranked, np.flatnonzero(~has_factors))
 
 
-def listed(ranked: Ranked, block: TopN, reasons: NDArray[np.int32]) -> Columns:
-    """Return a block of lists with ids in the place of indices."""
+def listed(
+    ranked: Ranked, block: TopN, reasons: NDArray[np.int32], kept: NDArray[np.bool_]
+) -> Columns:
+    """Return the kept rows of a block of lists, with ids in the place of indices."""
+    users, because_columns = block.users[kept], reasons[kept]
     # -1, no reason, reads the last movie here and is overwritten.
-    because_ids = np.where(reasons >= 0, ranked.movie_ids[reasons], np.uint64(NO_MOVIE))
+    because_ids = np.where(
+        because_columns >= 0, ranked.movie_ids[because_columns], np.uint64(NO_MOVIE)
+    )
     return {
-        "user_id": ranked.user_ids[block.users],
-        "movie_id": ranked.movie_ids[block.movies],
-        "rank": block.ranks,
-        "score": block.scores,
-        "reason": np.where(ranked.folded_in[block.users], "fold_in", "factors").tolist(),
+        "user_id": ranked.user_ids[users],
+        "movie_id": ranked.movie_ids[block.movies[kept]],
+        "rank": block.ranks[kept],
+        "score": block.scores[kept],
+        "reason": np.where(ranked.folded_in[users], "fold_in", "factors").tolist(),
         "because_movie_id": because_ids,
     }
 
 
-def popular_lists(ranked: Ranked, users_per_block: int = 8_192) -> Iterator[Columns]:
-    """Yield the same list for each user without interactions: the movies most users have seen.
+def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
+    """Yield what most users have seen, for the users without interactions and the given rows.
 
-    The score of a popular movie is the share of users who interacted with it (0–1); ties break by
-    movie id.
+    Rows are of users whose factors are all zero, so that every movie scores the same: they have
+    seen only what nothing was learned of. The score of a popular movie is its popularity.
     """
-    counts = np.bincount(ranked.matrix.indices, minlength=ranked.movie_ids.size)
-    order = np.argsort(-counts, kind="stable")[: ranked.top]
-    movies, ranks = ranked.movie_ids[order], np.arange(1, order.size + 1, dtype=np.uint16)
-    scores = (counts[order] / ranked.user_ids.size).astype(np.float32)
-    for start in range(0, ranked.cold_users.size, users_per_block):
-        users = ranked.cold_users[start : start + users_per_block]
+    user_ids = np.concatenate([ranked.user_ids[rows], ranked.cold_users])
+    if not user_ids.size:
+        return
+    known = ranked.matrix[rows]
+    empty_rows = np.full(ranked.cold_users.size, known.nnz)
+    seen = csr_matrix(
+        (known.data, known.indices, np.concatenate([known.indptr, empty_rows])),
+        shape=(user_ids.size, ranked.movie_ids.size),
+    )
+    everyone = np.ones((user_ids.size, 1), np.float32)
+    for block in top_n_blocks(everyone, ranked.popularity[np.newaxis], seen, ranked.top):
         yield {
-            "user_id": np.repeat(users, order.size),
-            "movie_id": np.tile(movies, users.size),
-            "rank": np.tile(ranks, users.size),
-            "score": np.tile(scores, users.size),
-            "reason": ["popular"] * (users.size * order.size),
-            "because_movie_id": np.full(users.size * order.size, NO_MOVIE, np.uint64),
+            "user_id": user_ids[block.users],
+            "movie_id": ranked.movie_ids[block.movies],
+            "rank": block.ranks,
+            "score": block.scores,
+            "reason": ["popular"] * block.users.size,
+            "because_movie_id": np.full(block.users.size, NO_MOVIE, np.uint64),
         }
 
 

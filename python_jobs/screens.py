@@ -15,6 +15,7 @@ from rich.table import Table
 from python_jobs.assessment import HEADLINE, Assessment
 from python_jobs.evaluation import activity_range
 from python_jobs.published import PublishedRun
+from python_jobs.scoring import ScoreReport
 from python_jobs.serving import Interaction, Recommendation
 from python_jobs.tracking import Tracking
 from python_jobs.training import TrainReport
@@ -62,6 +63,22 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
     table.add_row("published", _published(report))
     table.add_row("MLflow", f"{tracking.shown_uri}, experiment {tracking.experiment}")
     console().print(table)
+
+
+def show_scoring(report: ScoreReport) -> None:
+    """Print what was published with the champion, and for whom."""
+    run = report.run
+    click.echo(
+        f"Published {run.recommendations:,} recommendations with version {run.model_version}, "
+        f"run {run.run_id}:\n"
+        f"{report.known:,} users as they were trained, {report.folded_in:,} folded in."
+    )
+    if report.unknown_interactions:
+        click.echo(
+            f"{report.unknown_interactions:,} interactions are with movies that the model does "
+            "not know yet; `python_jobs train` learns them."
+        )
+    click.echo("Dashboards follow with: dbt build --select source:recommender+")
 
 
 def show_assessment(assessment: Assessment, protocol: str) -> None:
@@ -131,9 +148,10 @@ def _table(*columns: str, title: str | None = None) -> Table:
 
 def recommendations_table(found: list[Recommendation], title: str) -> Table:
     """Return recommendations as a table."""
-    table = _table("#", "title", "genres", "score", title=title)
+    table = _table("#", "title", "genres", "score", "because you watched", title=title)
     for movie in found:
-        table.add_row(str(movie.rank), movie.title, movie.genres, f"{movie.score:.3f}")
+        because = movie.because if movie.reason != "popular" else "(popular)"
+        table.add_row(str(movie.rank), movie.title, movie.genres, f"{movie.score:.3f}", because)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
-from python_jobs.ranking import top_n
+from python_jobs.factorization import Settings, fold_in
+from python_jobs.progress import Bar, Phases
+from python_jobs.publishing import Columns
 from python_jobs.registry import RegisteredModel
+from python_jobs.run_tables import Ranked, recommendations
 from python_jobs.training import require_top
 from python_jobs.warehouse import Warehouse
 
@@ -26,7 +30,11 @@ class Recommendation:
     genres: str
     """Comma-separated."""
     score: float
-    """The user's row of W times the movie's column of H, in units of the interaction score."""
+    """The user's row of W times the movie's column of H; a popular movie's share of users."""
+    reason: str
+    """``factors``, ``fold_in`` or ``popular``."""
+    because: str
+    """Title of the movie in the user's history that explains it; empty where none does."""
 
 
 @dataclass(frozen=True)
@@ -61,52 +69,108 @@ def recommend(
 ) -> list[Recommendation]:
     """Return the user's best unseen movies under a model, by what the mart knows by now.
 
+    A user whom the model was not trained on is folded in; one without interactions gets what is
+    popular.
+
     Raises
     ------
     UserError
-        If the model does not know the user, or ``top`` does not fit its movies.
+        If nobody knows the user, or ``top`` does not fit the model's movies.
     """
-    user_ids = np.asarray(model.record.metadata["user_ids"], dtype=np.uint64)
-    movie_ids = np.asarray(model.record.metadata["movie_ids"], dtype=np.uint64)
+    movie_ids = np.asarray(model.record.metadata["movie_ids"], np.uint64)
     require_top(top, movie_ids.size)
-    row = _row_of(user_ids, user_id, model)
     seen = _seen(warehouse, user_id, movie_ids)
-    columns, scores = top_n(model.record.W[row : row + 1], model.record.H, seen, top)
-    listed = columns[0] >= 0
-    movies = movie_ids[columns[0][listed]]
-    names = _names(warehouse, movies)
-    return [
-        Recommendation(rank, int(movie), *names.get(int(movie), ("?", "")), float(score))
-        for rank, (movie, score) in enumerate(zip(movies, scores[0][listed], strict=True), start=1)
-    ]
-
-
-def _row_of(user_ids: NDArray[np.uint64], user_id: int, model: RegisteredModel) -> int:
-    row = int(np.searchsorted(user_ids, np.uint64(user_id)))
-    if row == user_ids.size or user_ids[row] != user_id:
+    W, folded_in = _factors(model, user_id, seen)
+    nobody, this_user = np.empty(0, np.uint64), np.array([user_id], np.uint64)
+    if not W.any() and not _is_user(warehouse, user_id):
         raise UserError(
-            f"User {user_id} is not known to version {model.version} of the model.",
-            "If the user has interactions by now, run `dbt build` and `python_jobs train`.",
+            f"User {user_id} has no interactions, and is not among the users either.",
+            "`select user_id from analytics.mart_users` has the users; a new one is there after "
+            "`dbt build`.",
         )
-    return row
+    ranked = Ranked(
+        W=W,
+        H=model.record.H,
+        matrix=seen,
+        user_ids=this_user,
+        movie_ids=movie_ids,
+        folded_in=np.array([folded_in]),
+        cold_users=nobody,
+        popularity=_popularity(warehouse, movie_ids),
+        top=top,
+    )
+    return _named(warehouse, recommendations(ranked, Phases(), Bar(None, None)))
 
 
 def _seen(warehouse: Warehouse, user_id: int, movie_ids: NDArray[np.uint64]) -> csr_matrix:
+    """Return the user's interactions as a row over the model's movies."""
     result = warehouse.client.query(
-        f"select movie_id from {warehouse.mart} where user_id = {{user:UInt64}}",
+        f"select movie_id, interaction_score from {warehouse.mart} where user_id = {{user:UInt64}}",
         parameters={"user": user_id},
     )
-    seen = np.isin(movie_ids, np.array([row[0] for row in result.result_rows], dtype=np.uint64))
-    return csr_matrix(seen.reshape(1, -1), dtype=np.float32)
+    row = np.zeros((1, movie_ids.size), np.float32)
+    scores = dict(result.result_rows)
+    for column in np.flatnonzero(np.isin(movie_ids, np.array(list(scores), np.uint64))):
+        row[0, column] = scores[int(movie_ids[column])]
+    return csr_matrix(row)
 
 
-def _names(warehouse: Warehouse, movies: NDArray[np.uint64]) -> dict[int, tuple[str, str]]:
+def _factors(
+    model: RegisteredModel, user_id: int, seen: csr_matrix
+) -> tuple[NDArray[np.float32], bool]:
+    """Return the user's row of W, 1 × k, and whether it was folded in."""
+    user_ids = np.asarray(model.record.metadata["user_ids"], np.uint64)
+    row = int(np.searchsorted(user_ids, np.uint64(user_id)))
+    if row < user_ids.size and user_ids[row] == user_id:
+        return model.record.W[row : row + 1], False
+    return fold_in(seen, model.record.H, Settings(**model.record.metadata["settings"])), True
+
+
+def _is_user(warehouse: Warehouse, user_id: int) -> bool:
+    users = warehouse.project.model("stg_dataflix__users")
+    return bool(
+        warehouse.client.command(
+            f"select count() from {users} where user_id = {{user:UInt64}}",
+            parameters={"user": user_id},
+        )
+    )
+
+
+def _popularity(warehouse: Warehouse, movie_ids: NDArray[np.uint64]) -> NDArray[np.float32]:
+    result = warehouse.client.query(
+        f"select movie_id, count() / (select uniqExact(user_id) from {warehouse.mart}) "
+        f"from {warehouse.mart} group by movie_id"
+    )
+    shares = dict(result.result_rows)
+    return np.array([shares.get(movie, 0.0) for movie in movie_ids.tolist()], np.float32)
+
+
+def _named(warehouse: Warehouse, blocks: Iterable[Columns]) -> list[Recommendation]:
+    """Return rows of ``ml.recommendations`` with titles and genres in the place of ids."""
+    rows = [
+        dict(zip(block, values, strict=True))
+        for block in blocks
+        for values in zip(*block.values(), strict=True)
+    ]
+    movies = {int(row[column]) for row in rows for column in ("movie_id", "because_movie_id")}
     result = warehouse.client.query(
         f"select movie_id, title, arrayStringConcat(genres, ', ') from {warehouse.movies} "
         "where movie_id in {movies:Array(UInt64)}",
-        parameters={"movies": movies.tolist()},
+        parameters={"movies": sorted(movies)},
     )
-    return {movie: (title, genres) for movie, title, genres in result.result_rows}
+    names = {movie: (title, genres) for movie, title, genres in result.result_rows}
+    nameless = ("", "")
+    return [
+        Recommendation(
+            int(row["rank"]),
+            int(row["movie_id"]),
+            *names.get(int(row["movie_id"]), nameless),
+            float(row["score"]),
+            str(row["reason"]),
+            names.get(int(row["because_movie_id"]), nameless)[0],
+        )
+        for row in rows
+    ]
 
 
 def history(warehouse: Warehouse, user_id: int, limit: int) -> list[Interaction]:

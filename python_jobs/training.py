@@ -19,7 +19,7 @@ from python_jobs.interactions import Interactions, read_interactions
 from python_jobs.progress import Phases
 from python_jobs.publishing import TrainingRun, publish
 from python_jobs.registry import CHALLENGER, CHAMPION, register_model, set_alias
-from python_jobs.run_tables import Ranked, cold_users, tables_of
+from python_jobs.run_tables import Ranked, cold_users, popularity_of, tables_of
 from python_jobs.tracking import (
     ModelRecord,
     Tracking,
@@ -225,6 +225,7 @@ def publish_run(
         movie_ids=interactions.movie_ids,
         folded_in=np.zeros(interactions.user_ids.size, bool),
         cold_users=cold_users(warehouse),
+        popularity=popularity_of(interactions.matrix),
         top=options.top,
     )
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
