@@ -1,10 +1,10 @@
 """ClickHouse's HTTP interface over the embedded engine, for tests of the ``server`` target.
 
 The engine is the real one (chDB), and so are its checks of privileges; the wire is ours, and covers
-what clickhouse-connect and dbt-clickhouse send. Run as a program it prints its port and serves
-until it is killed::
+what clickhouse-connect and dbt-clickhouse send. Run as a program it prints its port (of its own
+choice where PORT is 0) and serves until it is killed::
 
-    python -m tests.python_jobs.clickhouse_server DIRECTORY
+    python -m tests.python_jobs.clickhouse_server DIRECTORY PORT
 
 DIRECTORY has ``users.json``: for each user a ``password`` and a list of ``grants``, each a GRANT
 statement without its "to". The database goes there too. If a file ``trap`` appears in it, the first
@@ -114,6 +114,6 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     Handler.engine = Engine(Path(sys.argv[1]))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)  # noqa: T201 - what the test waits for
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler)
+    print(server.server_port, flush=True)
     server.serve_forever()

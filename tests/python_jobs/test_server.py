@@ -1,0 +1,268 @@
+"""The ``server`` target, over ClickHouse's HTTP interface, with the users of docs/server.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from tests.python_jobs.conftest import REPOSITORY, Project
+
+GRANT = re.compile(r"grant (?P<what>[^;]+? on \S+) to (?P<roles>[^;]+);", re.IGNORECASE)
+USER = re.compile(r"create user if not exists (\w+) identified by '\S+' default role (\w+)")
+DAY_AND_MORE = 25 * 3600
+
+
+def documented_users() -> dict[str, dict[str, Any]]:
+    """Return the users of docs/server.md with passwords of their own, and one that loads raw."""
+    setup, sample, _ = re.findall(
+        r"```sql\n(.*?)```", (REPOSITORY / "docs/server.md").read_text(), re.DOTALL
+    )
+    grants: dict[str, list[str]] = {}
+    for found in GRANT.finditer(" ".join(re.sub("--.*", "", setup).split())):
+        for role in found["roles"].split(", "):
+            grants.setdefault(role, []).append(f"grant {found['what']}")
+    users = {user: grants[role] for user, role in USER.findall(setup)}
+    assert set(users) == {"dbt", "python_jobs", "dashboards"}
+    load = [f"grant {found['what']}" for found in GRANT.finditer(" ".join(sample.split()))]
+    users["loader"] = users["dbt"] + load
+    return {
+        user: {"password": f"{secrets.token_hex(8)}-ä", "grants": grants}
+        for user, grants in users.items()
+    }
+
+
+@dataclass
+class Server:
+    """The front in a process of its own, and clients of it."""
+
+    directory: Path
+    users: dict[str, dict[str, Any]] = field(default_factory=documented_users)
+    port: int = 0
+
+    def start(self) -> None:
+        (self.directory / "users.json").write_text(json.dumps(self.users))
+        program = [sys.executable, "-m", "tests.python_jobs.clickhouse_server"]
+        self.process = subprocess.Popen(
+            [*program, str(self.directory), str(self.port)],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        self.port = int(self.process.stdout.readline())
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def variables(self, user: str) -> dict[str, str]:
+        """Return the environment that docs/server.md asks for."""
+        return {
+            "CLICKHOUSE_HOST": "127.0.0.1",
+            "CLICKHOUSE_PORT": str(self.port),
+            "CLICKHOUSE_USER": user,
+            "DBT_ENV_SECRET_CLICKHOUSE_PASSWORD": self.users[user]["password"],
+            "DATAFLIX_TARGET": "server",
+            # dbt parses anew when the user changes; this way each has its own parse.
+            "DBT_TARGET_PATH": f"target/{user}",
+        }
+
+    def query(self, user: str, sql: str) -> list[tuple[Any, ...]]:
+        client = clickhouse_connect.get_client(
+            host="127.0.0.1",
+            port=self.port,
+            username=user,
+            password=self.users[user]["password"],
+            autogenerate_session_id=False,
+        )
+        with client:
+            return list(client.query(sql).result_rows)
+
+    def runs(self) -> list[str]:
+        """Return the published runs, the current one first."""
+        sql = "select run_id from ml.training_runs order by published_at desc"
+        return [run for (run,) in self.query("python_jobs", sql)]
+
+    def age_files(self) -> None:
+        """Make everything on disk a day older, while the server is down."""
+        for path in (self.directory / "database").rglob("*"):
+            then = path.lstat().st_mtime - DAY_AND_MORE
+            os.utime(path, (then, then), follow_symlinks=False)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def served(server, empty_project: Project, tmp_path_factory) -> Project:
+    """The sample on the server, and everything built; nothing trained."""
+    project = empty_project.copy(tmp_path_factory.mktemp("served"))
+    project.dbt("seed", "--vars", "load_sample: true", **server.variables("loader"))
+    project.dbt("build", **server.variables("dbt"))
+    return project
+
+
+@pytest.fixture(scope="module")
+def recommended(served, server) -> list[dict[str, Any]]:
+    """Trained and published once: ten recommendations for user 42, made live."""
+    jobs = server.variables("python_jobs")
+    train = ["train", "--max-iter", "20"]
+    recommend = ["recommend", "--user", "42", "--format", "json"]
+    trained, shown = served.many([(train, jobs), (recommend, jobs)])
+    assert trained.returncode == 0, trained.stderr
+    assert shown.returncode == 0, shown.stderr
+    return list(json.loads(shown.stdout))
+
+
+def failure(done: subprocess.CompletedProcess[str]) -> str:
+    """Return stderr of a command that failed as a user should see it fail."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "WARNING" not in done.stderr
+    return done.stderr
+
+
+def test_what_is_trained_on_a_server_reaches_its_dashboards(recommended, served, server):
+    served.dbt("run", "--select", "+mart_user_recommendations", **server.variables("dbt"))
+    shown = server.query(
+        "dashboards",
+        "select movie_id, rank from analytics.mart_user_recommendations where user_id = 42 "
+        "order by rank limit 10",
+    )
+    assert [(row["movie_id"], row["rank"]) for row in recommended] == shown
+    assert len(shown) == 10
+
+
+def test_a_dashboard_reads_every_mart(served, server):
+    sql = "select name from system.tables where database = 'analytics'"
+    marts = [name for (name,) in server.query("dashboards", sql)]
+    assert len(marts) >= 6
+    for mart in marts:
+        server.query("dashboards", f"select * from analytics.{mart} limit 1")
+
+
+@pytest.mark.parametrize(
+    ("user", "statement"),
+    [
+        ("dashboards", "select * from raw.users"),
+        ("dashboards", "select * from staging.stg_dataflix__users"),
+        ("dashboards", "select * from ml.training_runs"),
+        ("dashboards", "alter table analytics.mart_movies delete where 1"),
+        ("python_jobs", "select * from raw.users"),
+        ("python_jobs", "insert into analytics.mart_movies (movie_id) select 1"),
+        ("python_jobs", "drop table analytics.mart_movies"),
+        ("python_jobs", "create database elsewhere"),
+        ("dbt", "insert into ml.training_runs (run_id) select 'x'"),
+        ("dbt", "drop table ml.training_runs"),
+        ("dbt", "insert into raw.users (user_id) select 1"),
+    ],
+)
+def test_no_role_can_do_more_than_its_part(served, server, user, statement):
+    with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+        server.query(user, statement)
+
+
+WRONG = f"{secrets.token_hex(8)}-wrong"
+
+
+@pytest.fixture(scope="module")
+def bad_days(served, server, tmp_path_factory) -> list[subprocess.CompletedProcess[str]]:
+    """A server that accepts and never answers, and a wrong password."""
+    impatient = tmp_path_factory.mktemp("impatient")
+    profile = (served.directory / "profiles.yml").read_text()
+    timeouts = "connect_timeout: 1\n      send_receive_timeout: 1"
+    (impatient / "profiles.yml").write_text(re.sub("connect_timeout: .*", timeouts, profile))
+    jobs = server.variables("python_jobs")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        silent = {"CLICKHOUSE_PORT": str(listener.getsockname()[1])}
+        done = served.many(
+            [
+                (["runs", "--profiles-dir", str(impatient)], jobs | silent),
+                (["train"], jobs | {"DBT_ENV_SECRET_CLICKHOUSE_PASSWORD": WRONG}),
+            ]
+        )
+    return list(done)
+
+
+def test_a_server_that_never_answers_is_given_up(bad_days):
+    message = failure(bad_days[0])
+    assert re.match(r"Error: ClickHouse at 127.0.0.1:\d+ cannot be reached: timed out", message)
+
+
+def test_a_wrong_password_is_said_and_never_shown(bad_days, served, server):
+    message = failure(bad_days[1])
+    assert "does not accept user python_jobs" in message
+    assert "DBT_ENV_SECRET_CLICKHOUSE_PASSWORD" in message
+    wrong = server.variables("dbt") | {"DBT_ENV_SECRET_CLICKHOUSE_PASSWORD": WRONG}
+    done = served.run("dbt", "run", **wrong)
+    assert "Authentication failed" in done.stdout
+    assert WRONG not in message + bad_days[1].stdout + done.stdout + done.stderr
+    assert files_with(WRONG, served.directory) == []
+
+
+def files_with(text: str, directory: Path) -> list[Path]:
+    """Return the files under a directory that contain a text, as it is or as in a URL."""
+    return [
+        path
+        for path in directory.rglob("*")
+        if path.is_file() and text.encode() in path.read_bytes()
+    ]
+
+
+def test_a_connection_lost_while_publishing_leaves_the_run_before(recommended, served, server):
+    """Each step starts where the one before it ended, since training is what takes long."""
+    jobs = server.variables("python_jobs")
+    train = ["train", "--no-evaluate", "--max-iter", "20"]
+    (before,) = server.runs()
+    rows = "select count() from ml.recommendations"
+    published = server.query("python_jobs", rows)
+
+    (server.directory / "trap").write_text("replace partition")
+    killed, refused = served.many([(train, jobs), (["runs"], jobs)])
+    assert "The connection to ClickHouse was lost" in failure(killed)
+    assert server.process.wait() == -signal.SIGKILL
+    message = failure(refused)
+    assert f"127.0.0.1:{server.port} cannot be reached: Connection refused" in message
+    assert "CLICKHOUSE_HOST" in message
+
+    server.age_files()
+    server.start()
+    sql = "select name from system.tables where database = 'ml' and name like '%__staging_%'"
+    assert len(server.query("python_jobs", sql)) == 3
+    assert server.runs() == [before]
+    assert server.query("python_jobs", rows) == published
+
+    trained, rolled_back, shown = served.many(
+        [(train, jobs), (["rollback", before], jobs), (["runs"], jobs)]
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert server.query("python_jobs", sql) == []
+    assert rolled_back.returncode == 0, rolled_back.stderr
+    now, after, first = server.runs()
+    assert now == first == before != after
+    assert re.search(rf"current\s+{before}", shown.stdout)
+
+
+def test_no_password_is_left_behind(served, server):
+    """Runs last: what it looks at is all that the tests above have written."""
+    for user, its in server.users.items():
+        assert files_with(its["password"], served.directory) == [], user
