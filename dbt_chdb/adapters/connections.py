@@ -23,10 +23,11 @@ class ChdbCredentials(ClickHouseCredentials):  # type: ignore[misc]  # dbt ships
     """Directory of the database; a relative one is relative to the dbt project's directory."""
 
     def __post_init__(self) -> None:
-        """Make the path absolute, while the working directory is still the one dbt started in."""
+        """Find the directory, while the working directory is still the one dbt started in."""
         super().__post_init__()
         project = Path(getattr(get_flags(), "PROJECT_DIR", None) or Path()).resolve()
-        self.chdb_path = str(project / Path(self.chdb_path).expanduser())
+        # Beside chdb_path: dbt parses everything again when what the profile says changes.
+        self.directory = project / self.chdb_path
 
     @property
     def type(self) -> str:
@@ -48,7 +49,7 @@ class ChdbClient(ChHttpClient):  # type: ignore[misc]  # dbt ships no types for 
     def _create_client(self, credentials: ChdbCredentials) -> Any:
         import clickhouse_connect
 
-        path = Path(credentials.chdb_path)
+        path = credentials.directory
         _require_writable(path)
         # An embedded database has no sessions to name.
         self._conn_settings.pop("session_id", None)

@@ -1,0 +1,146 @@
+"""Rules of the dbt project that dbt itself cannot test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.python_jobs.conftest import Project
+
+PERSONAL_TARGET = """
+dataflix:
+  target: dev
+  outputs:
+    dev: {type: clickhouse, driver: http, host: localhost, schema: ana}
+    server: {type: clickhouse, driver: http, host: localhost, schema: analytics}
+"""
+HOLD = """
+import sys, clickhouse_connect
+client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def manifest_of(project: Project) -> dict[str, Any]:
+    text = (project.directory / "target" / "manifest.json").read_text(encoding="utf-8")
+    manifest: dict[str, Any] = json.loads(text)
+    return manifest
+
+
+def ours(manifest: dict[str, Any], *kinds: str) -> list[dict[str, Any]]:
+    everything = [node for key in kinds for node in manifest[key].values()]
+    return [node for node in everything if node["package_name"] == "dataflix"]
+
+
+def databases(manifest: dict[str, Any]) -> set[str]:
+    kinds = ("model", "seed", "source")
+    nodes = ours(manifest, "nodes", "sources")
+    return {node["schema"] for node in nodes if node["resource_type"] in kinds}
+
+
+@pytest.fixture(scope="module")
+def personal_project(empty_project: Project, tmp_path_factory: Any) -> Project:
+    project = empty_project.copy(tmp_path_factory.mktemp("personal"))
+    (project.directory / "profiles.yml").write_text(PERSONAL_TARGET, encoding="utf-8")
+    return project
+
+
+def test_the_shared_targets_have_the_exact_databases(built_project: Project) -> None:
+    assert databases(manifest_of(built_project)) == {"raw", "staging", "analytics", "ml"}
+
+
+def test_a_personal_target_prefixes_every_database(personal_project: Project) -> None:
+    personal_project.dbt("parse")
+    manifest = manifest_of(personal_project)
+    assert databases(manifest) == {"ana_raw", "ana_staging", "ana_analytics", "ana_ml"}
+    # Nobody's tables on a server are overwritten by a stray `dbt seed`.
+    assert not [name for name in manifest["nodes"] if name.startswith("seed.")]
+
+
+def test_a_teams_own_tables_are_taken_as_they_are_written(personal_project: Project) -> None:
+    own = {"raw_database": "lake", "raw_ratings": "stars", "load_sample": True}
+    personal_project.dbt("parse", "--target", "server", "--vars", json.dumps(own))
+    manifest = manifest_of(personal_project)
+    ratings = manifest["sources"]["source.dataflix.dataflix.ratings"]
+    assert (ratings["schema"], ratings["identifier"]) == ("lake", "stars")
+    # Even then the sample goes into a database of its own.
+    assert manifest["nodes"]["seed.dataflix.sample_ratings"]["schema"] == "raw"
+
+
+def test_everything_is_described(built_project: Project) -> None:
+    manifest = manifest_of(built_project)
+    described = ours(manifest, "nodes", "sources", "macros", "exposures")
+    described = [node for node in described if node["resource_type"] not in ("operation", "test")]
+    assert not [node["unique_id"] for node in described if not node["description"].strip()]
+
+    relations = {
+        f"{node['schema']}.{node.get('identifier') or node['alias']}": node["columns"]
+        for node in described
+        if node["resource_type"] in ("model", "source")
+    }
+    columns = built_project.query(
+        "select database || '.' || table, groupArray(name) from system.columns "
+        "where database in ('raw', 'staging', 'analytics', 'ml') group by 1"
+    )
+    assert {name: sorted(names) for name, names in columns} == {
+        name: sorted(column for column in documented if documented[column]["description"].strip())
+        for name, documented in relations.items()
+    }
+
+
+def test_a_build_leaves_the_seeds_alone(built_project: Project, tmp_path: Path) -> None:
+    project = built_project.copy(tmp_path)
+    project.dbt("build", "--resource-type", "seed")
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text(encoding="utf-8"))
+    assert not [one for one in results["results"] if one["unique_id"].startswith("seed.")]
+
+    done = project.run("dbt", "build", "--exclude", "resource_type:model")
+    assert done.returncode != 0
+    assert "--exclude resource_type:seed" in done.stdout
+
+
+def test_a_run_without_raw_tables_says_what_to_do(built_project: Project, tmp_path: Path) -> None:
+    project = built_project.copy(tmp_path)
+    project.execute("drop table raw.ratings")
+    done = project.run("dbt", "run", "--select", "stg_dataflix__ratings")
+    assert done.returncode != 0
+    assert "There is no raw table raw.ratings on target embedded. Run `dbt seed`" in done.stdout
+
+
+def test_freshness_warns_and_the_docs_are_generated(built_project: Project, tmp_path: Path) -> None:
+    project = built_project.copy(tmp_path)
+    assert "WARN freshness of dataflix.ratings" in project.dbt("source", "freshness").stdout
+    project.dbt("docs", "generate")
+    assert (tmp_path / "target" / "catalog.json").is_file()
+
+
+def test_a_database_that_cannot_be_opened_is_explained(
+    empty_project: Project, tmp_path: Path
+) -> None:
+    project = empty_project.copy(tmp_path / "project")
+    held = str(tmp_path / "held")
+    (tmp_path / "file").touch()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, held],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "open\n"
+    done = project.run("dbt", "debug", DATAFLIX_CHDB_PATH=held)
+    holder.communicate()
+    assert done.returncode != 0
+    assert f"{held} cannot be opened: another process has it open" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+    done = project.run("dbt", "debug", DATAFLIX_CHDB_PATH=str(tmp_path / "file" / "db"))
+    assert done.returncode != 0
+    assert "cannot be made" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
