@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.errors import UserError
+from python_jobs.histories import places
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -21,8 +22,6 @@ RANDOM_FRACTION = 0.25
 """Share of a user's interactions that the random protocol holds out."""
 MIN_INTERACTIONS = 5
 """Users with fewer interactions are not held out by the temporal protocol."""
-CELLS_PER_BLOCK = 1 << 20
-"""Cells that are sorted at a time: whole users, so that the working memory stays small."""
 
 
 class TooFewInteractionsError(UserError):
@@ -98,37 +97,13 @@ def hold_out(
             f"No user has the {at_least} interactions that the {protocol} holdout needs.",
             "Load more interactions, or train with --no-evaluate.",
         )
-    in_test = _last_cells(matrix.indptr, held_out, keys)
+    in_test = places(matrix.indptr, keys) >= np.repeat(interactions - held_out, interactions)
     return Holdout(
         train=_select(matrix, ~in_test),
         test=_select(matrix, in_test),
         train_timestamps=timestamps[~in_test],
         protocol=protocol,
     )
-
-
-def _last_cells(
-    indptr: NDArray[np.integer],
-    counts: NDArray[np.int64],
-    keys: NDArray[np.int64] | NDArray[np.float32],
-) -> NDArray[np.bool_]:
-    """Mark the ``counts[user]`` cells of each user with the greatest keys, by blocks of users."""
-    marked = np.zeros(indptr[-1], dtype=np.bool_)
-    first = 0
-    while first < counts.size:
-        # The users whose cells fit into a block; one user at least, however many cells it has.
-        after = int(np.searchsorted(indptr, indptr[first] + CELLS_PER_BLOCK, side="right")) - 1
-        after = min(max(after, first + 1), counts.size)
-        start, end = int(indptr[first]), int(indptr[after])
-        sizes = np.diff(indptr[first : after + 1])
-        users = np.repeat(np.arange(sizes.size, dtype=np.int32), sizes)
-        # lexsort is stable and cells come by movie, so that equal keys stay in the movies' order.
-        order = np.lexsort((keys[start:end], users))
-        ends = indptr[first + 1 : after + 1] - start
-        until_last = np.repeat(ends, sizes) - np.arange(end - start)
-        marked[start + order[until_last <= np.repeat(counts[first:after], sizes)]] = True
-        first = after
-    return marked
 
 
 def _select(matrix: csr_matrix, cells: NDArray[np.bool_]) -> csr_matrix:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from python_jobs import holdout as holdout_module
+from python_jobs import histories
 from python_jobs.errors import UserError
 from python_jobs.holdout import Holdout, hold_out
 
@@ -72,7 +72,7 @@ def test_blocks_do_not_change_the_split(
     ]
     matrix, timestamps = matrix_of(cells, (20, 40))
     expected = hold_out(matrix, timestamps)
-    monkeypatch.setattr(holdout_module, "CELLS_PER_BLOCK", cells_per_block)
+    monkeypatch.setattr(histories, "CELLS_PER_BLOCK", cells_per_block)
     assert cells_of(hold_out(matrix, timestamps).test) == cells_of(expected.test)
 
 
