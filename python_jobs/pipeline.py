@@ -32,6 +32,14 @@ class Step:
         return [self.program, *self.arguments, *dbt.arguments()]
 
 
+class StepError(UserError):
+    """A step failed; the pipeline ends with its exit code, so that a scheduler can tell why."""
+
+    def __init__(self, exit_code: int, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
+
+
 SEED = Step("dbt", ["seed"])
 REFRESH = (
     Step("dbt", ["build"]),
@@ -48,7 +56,7 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
 
     Raises
     ------
-    UserError
+    StepError
         If a step fails. What it printed says why.
     """
     environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **os.environ}
@@ -60,7 +68,8 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
         command = [str(program), *step.words(dbt)[1:]]
         code = subprocess.run(command, env=environment, check=False).returncode
         if code:
-            raise UserError(
+            raise StepError(
+                code,
                 f"Step {number} of {len(steps)} failed: {shown} (exit code {code}).",
                 "Its own messages are above. The steps after it did not run; what was published "
                 "before is still current.",

@@ -142,7 +142,7 @@ def movie_factors(ranked: Ranked) -> Iterator[Columns]:
 
 def cold_users(warehouse: Warehouse) -> NDArray[np.uint64]:
     """Return the users who have not interacted with anything, ascending."""
-    users = warehouse.project.model("stg_dataflix__users")
+    users = warehouse.project.model("mart_users")
     result = warehouse.client.query(
         f"select distinct user_id from {users} "
         f"where user_id not in (select user_id from {warehouse.mart}) order by user_id",

@@ -20,13 +20,17 @@ from python_jobs.serving import Interaction, Recommendation
 from python_jobs.tracking import Tracking
 from python_jobs.training import TrainReport
 
-NARROW = 100
+IN_A_LOG = 140
 """Width of tables in a log, where there is no terminal to ask."""
+BOTH_LISTS = 140
+"""Width from which a user's history and recommendations fit beside each other."""
+CUT = {"title": 30, "genres": 21, "because you watched": 24}
+"""Widths at which columns are cut in tables; JSON and CSV have them whole."""
 
 
 def console() -> Console:
     """Return a console on stdout; as wide as the terminal, or wide enough for a log."""
-    return Console(width=None if sys.stdout.isatty() else NARROW, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else IN_A_LOG, highlight=False)
 
 
 def show_training(report: TrainReport, tracking: Tracking) -> None:
@@ -143,7 +147,10 @@ def show_recommendations(found: list[Recommendation], user_id: int, shape: str) 
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
-    return Table(*columns, title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, no_wrap=True, max_width=CUT.get(column))
+    return table
 
 
 def recommendations_table(found: list[Recommendation], title: str) -> Table:
@@ -157,10 +164,11 @@ def recommendations_table(found: list[Recommendation], title: str) -> Table:
 
 def history_table(seen: list[Interaction], title: str) -> Table:
     """Return a user's history as a table."""
-    table = _table("title", "genres", "rating", "watched", title=title)
+    table = _table("title", "rating", "watched", title=title)
     for movie in seen:
         rating = "" if movie.rating is None else f"{movie.rating:g}"
-        table.add_row(movie.title, movie.genres, rating, f"{movie.watch_count}×")
+        watched = f"{movie.watch_count}×" if movie.watch_count else ""
+        table.add_row(movie.title, rating, watched)
     return table
 
 
@@ -174,24 +182,30 @@ def show_demo(
     """Print the demo's last screen: what was trained, one user's lists, and where to go next."""
     from rich.rule import Rule
 
-    screen = console()
+    screen, metrics = console(), run.metrics
     screen.print(Rule("Dataflix"))
     screen.print(
-        f"Trained on {run.interactions:,} interactions of {run.users:,} users with "
-        f"{run.movies:,} movies: k = {run.params['n_components']}, RMSE {run.metrics['rmse']:.3f}, "
-        f"MAE {run.metrics['mae']:.3f}.\n"
+        f"Learned from {run.interactions:,} interactions of {run.users:,} users with "
+        f"{run.movies:,} movies: k = {run.params['n_components']}, RMSE {metrics['rmse']:.3f}, "
+        f"MAE {metrics['mae']:.3f}.\n"
+        f"On interactions it had not seen: NDCG@10 {metrics['ndcg_at_10']:.3f}, where the most "
+        f"popular movies score {metrics['popularity_ndcg_at_10']:.3f}.\n"
         f"{run.recommendations:,} recommendations are in ClickHouse, published by run {run.run_id}."
+        "\n"
     )
-    lists = Table.grid(padding=(1, 3, 0, 0))
-    lists.add_row(
-        history_table(seen, f"User {user_id} liked best"),
-        recommendations_table(recommended, f"Recommended to user {user_id}"),
-    )
-    screen.print(lists)
+    liked = history_table(seen, f"User {user_id} liked best")
+    listed = recommendations_table(recommended, f"Recommended to user {user_id}")
+    if screen.width >= BOTH_LISTS:
+        beside = Table.grid(padding=(0, 2))
+        beside.add_row(liked, listed)
+        screen.print(beside)
+    else:
+        screen.print(liked, listed)
     screen.print(
-        f"\nThe run in MLflow:  mlflow ui --backend-store-uri {tracking.shown_uri}\n"
-        "\nNext:\n"
+        f"The run in MLflow:  mlflow ui --backend-store-uri {tracking.shown_uri}\n"
+        "\nNext (after: source .venv/bin/activate):\n"
         "  python_jobs recommend --user 7           another user's list\n"
         "  python_jobs train --max-components 20    another model; compare the two in MLflow\n"
-        "  dbt docs generate && dbt docs serve      tables, columns and lineage"
+        "  dbt docs generate && dbt docs serve      tables, columns and lineage",
+        soft_wrap=True,
     )

@@ -127,7 +127,7 @@ def _factors(
 
 
 def _is_user(warehouse: Warehouse, user_id: int) -> bool:
-    users = warehouse.project.model("stg_dataflix__users")
+    users = warehouse.project.model("mart_users")
     return bool(
         warehouse.client.command(
             f"select count() from {users} where user_id = {{user:UInt64}}",

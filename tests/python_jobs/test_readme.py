@@ -1,0 +1,44 @@
+"""Every command that the README shows is run, in the order in which it shows them."""
+
+import re
+import shlex
+from itertools import groupby
+
+from tests.python_jobs.conftest import REPOSITORY
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "README.md").read_text(), flags=re.DOTALL)
+NOT_HERE = {
+    "make": "what runs these tests, and the demo that the commands below it take apart",
+    "source": "the tests run in the environment already",
+    "export": "an address that is not there; test_server.py runs these with one that is",
+}
+
+
+def _commands():
+    for block in BLOCKS:
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] not in NOT_HERE and "server" not in words:
+                yield words
+
+
+def _run_together(project, commands):
+    """Run commands of one program; those of python_jobs in one process, to import once."""
+    if commands[0][0] == "python_jobs":
+        return project.many([(words[1:], {}) for words in commands])
+    return [project.run(*words) for words in commands]
+
+
+def test_every_command_of_the_readme_runs(empty_project, tmp_path):
+    newcomer = empty_project.copy(tmp_path / "newcomer")
+    ran = []
+    for _, group in groupby(_commands(), key=lambda words: words[0]):
+        commands = list(group)
+        if ["python_jobs", "rollback", "RUN_ID"] in commands:
+            (run_id,) = newcomer.query("select min(run_id) from ml.training_runs")[0]
+            commands = [[run_id if word == "RUN_ID" else word for word in c] for c in commands]
+        for words, done in zip(commands, _run_together(newcomer, commands), strict=True):
+            assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}{done.stderr}"
+            ran.append(words[0])
+    assert ran.count("dbt") >= 5
+    assert ran.count("python_jobs") >= 6
