@@ -20,11 +20,11 @@ from python_jobs.serving import Interaction, Recommendation
 from python_jobs.tracking import Tracking
 from python_jobs.training import TrainReport
 
-IN_A_LOG = 140
+IN_A_LOG = 150
 """Width of tables in a log, where there is no terminal to ask."""
-BOTH_LISTS = 140
+BOTH_LISTS = 150
 """Width from which a user's history and recommendations fit beside each other."""
-CUT = {"title": 30, "genres": 21, "because you watched": 24}
+CUT = {"title": 30, "genres": 21, "because you watched": 22}
 """Widths at which columns are cut in tables; JSON and CSV have them whole."""
 
 
@@ -149,7 +149,8 @@ def show_recommendations(found: list[Recommendation], user_id: int, shape: str) 
 def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, no_wrap=True, max_width=CUT.get(column))
+        width = CUT.get(column)
+        table.add_column(column, no_wrap=True, max_width=width, min_width=None if width else 5)
     return table
 
 
