@@ -13,7 +13,7 @@ renamed as (
         {{ as_id('user_id') }} as user_id,
 
         -- strings
-        lower(hex(SHA256(lower(trim(coalesce(toString(email), '')))))) as email_hash,
+        lower(trim(coalesce(toString(email), ''))) as address,
         toLowCardinality(coalesce(toString(country), '')) as country,
 
         -- timestamps
@@ -23,11 +23,21 @@ renamed as (
 
 ),
 
-deduplicated as (
+hashed as (
 
-    select *
+    select
+        user_id,
+        if(address = '', '', lower(hex(SHA256(address)))) as email_hash,
+        country,
+        signed_up_at
     from renamed
     where user_id > 0
+
+),
+
+deduplicated as (
+
+    select * from hashed
     order by signed_up_at desc, email_hash asc
     limit 1 by user_id
 
