@@ -112,7 +112,10 @@ def staging(warehouse: Warehouse) -> Iterator[RawTables]:
         If a table that would be replaced is not as the loader or ``dbt seed`` makes it.
     """
     tables = RawTables(warehouse, uuid4().hex[:12])
-    warehouse.client.command(f"create database if not exists {quoted(tables.database)}")
+    database = quoted(tables.database)
+    # Creating is a privilege that a server's user may not have, or need.
+    if not warehouse.client.command(f"exists database {database}"):
+        warehouse.client.command(f"create database {database}")
     for load_id in _dead_loads(tables):
         dead = RawTables(warehouse, load_id)
         finish_swap(warehouse, dead.staged("swap"))

@@ -1,0 +1,477 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from python_jobs.errors import UserError
+from python_jobs.movielens.loading import load
+from python_jobs.movielens.raw_tables import COLUMNS, SORT_KEYS
+from python_jobs.movielens.report import show_load
+from python_jobs.movielens.source import Release
+from python_jobs.movielens.swapping import swap
+from python_jobs.progress import Phases
+from tests.python_jobs.conftest import REPOSITORY
+from tests.python_jobs.loader import STEPS, warehouse_of
+from tests.python_jobs.movielens_files import (
+    FAMILIES,
+    MOVIES,
+    RATINGS,
+    YEARS,
+    nested,
+    write_1m,
+    write_csv,
+    zipped,
+)
+
+PLACES = {
+    "directory": lambda directory, path: directory,
+    "one folder down": nested,
+    "zip": lambda directory, path: zipped(directory, path.with_suffix(".zip")),
+}
+
+
+def utc(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)  # as the driver has it
+
+
+class Raw:
+    """A raw database of the test's own, in the session's ClickHouse."""
+
+    def __init__(self, client, database: str) -> None:
+        self.client, self.database = client, database
+        self.warehouse = warehouse_of(client, database)
+
+    def load(self, path, block_bytes: int = 1 << 20):
+        return load(self.warehouse, Release(path), Phases(), block_bytes)
+
+    def rows(self, table: str, columns: str = "*") -> list[tuple]:
+        query = f"select {columns} from {self.database}.{table} order by all"
+        return list(self.client.query(query).result_rows)
+
+    @property
+    def tables(self) -> set[str]:
+        return {
+            name for (name,) in self.client.query(f"show tables from {self.database}").result_rows
+        }
+
+    def everything(self) -> dict[str, list[tuple]]:
+        return {table: self.rows(table) for table in sorted(self.tables)}
+
+
+@pytest.fixture
+def raw(warehouse):
+    database = f"raw_{uuid4().hex[:8]}"
+    yield Raw(warehouse.client, database)
+    warehouse.client.command(f"drop database if exists {database} sync")
+
+
+@pytest.fixture
+def release(tmp_path):
+    directory = tmp_path / "release"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def loaded(raw, tmp_path):
+    """A raw database with a release in it."""
+    directory = tmp_path / "before"
+    directory.mkdir()
+    write_csv(directory)
+    raw.load(directory)
+    return raw
+
+
+def test_the_tables_are_those_of_the_seeds(warehouse):
+    query = "select name, type from system.columns where database = 'raw' and table = {t:String}"
+    key = "select sorting_key from system.tables where database = 'raw' and name = {t:String}"
+    for table in ("users", "movies", "ratings", "watched_movies"):
+        seeded = warehouse.client.query(query, parameters={"t": table}).result_rows
+        assert dict(seeded) == COLUMNS[table]
+        seeded_key = warehouse.client.command(key, parameters={"t": table})
+        assert seeded_key.strip("()") == SORT_KEYS[table].strip("()")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_release_becomes_the_same_tables(raw, release, tmp_path, family, place):
+    FAMILIES[family](release)
+    report = raw.load(PLACES[place](release, tmp_path / "moved"))
+    assert raw.rows("movies") == [
+        (movie_id, title, "|".join(genres), "", year, 0)
+        for (movie_id, title, genres), year in zip(MOVIES, YEARS, strict=True)
+    ]
+    assert raw.rows("ratings") == [
+        (user, movie, rating, utc(seconds)) for user, movie, rating, seconds in RATINGS
+    ]
+    first = {1: 964981247, 2: 847117005, 3: 1260759144}
+    assert raw.rows("users") == [(user, "", "", "", "", utc(at)) for user, at in first.items()]
+    assert raw.rows("watched_movies") == raw.rows("rejected_lines") == []
+    assert raw.tables == set(COLUMNS)
+    assert [file.rejected for file in report.files] == [0] * len(report.files)
+    assert report.rows[f"{raw.database}.ratings"] == len(RATINGS)
+
+
+def test_half_stars_and_large_ids_stay(raw, release):
+    ratings = [(2**32 + 1, 2**63 + 1, 0.5, 0), (2, 1, 4.5, 847117005)]
+    write_csv(release, ratings=ratings)
+    raw.load(release)
+    assert sorted(raw.rows("ratings", "user_id, movie_id, rating, toInt64(rated_at)")) == sorted(
+        ratings
+    )
+
+
+def test_what_was_there_is_replaced(loaded, release):
+    client, database = loaded.client, loaded.database
+    client.command(f"insert into {database}.watched_movies values (1, 1, now())")
+    client.command(f"insert into {database}.users (user_id) values (77)")
+    write_csv(release, ratings=RATINGS[:2])
+    loaded.load(release)
+    assert loaded.rows("watched_movies") == []
+    assert loaded.rows("users", "user_id") == [(1,)]
+    assert len(loaded.rows("ratings")) == 2
+
+
+BROKEN_RATINGS = (
+    (b"1,1,4.0", "4 fields expected, 3 found"),
+    (b"1,1,4.0,964982703,5", "4 fields expected, 5 found"),
+    (b"one,1,4.0,964982703", "user id is no number above 0"),
+    (b"-1,1,4.0,964982703", "user id is no number above 0"),
+    (b"18446744073709551616,1,4.0,964982703", "user id is no number above 0"),
+    (b"1,0,4.0,964982703", "movie id is no number above 0"),
+    (b"1,,4.0,964982703", "movie id is no number above 0"),
+    (b"1,1,good,964982703", "rating is no number"),
+    (b"1,1,nan,964982703", "rating is no number"),
+    (b"1,1,1e99,964982703", "rating is no number"),
+    (b"1,1,4.0,2000-07-30", "time is not in seconds between 1970 and now"),
+    (b"1,1,4.0,-1", "time is not in seconds between 1970 and now"),
+    (b"1,1,4.0,964982703000", "time is not in seconds between 1970 and now"),
+    (b"1,1,4.0,99999999999999999999", "time is not in seconds between 1970 and now"),
+    (b'1,1,"4.0,964982703', "quotes do not match"),
+    (b"\xff\xfe1,1,4.0,964982703", "not UTF-8"),
+    (b"", "empty line"),
+    (b"\0\0\0", "4 fields expected, 1 found"),
+)
+
+
+# One block, blocks of a line or two, and blocks whose ends fall anywhere.
+@pytest.mark.parametrize("block_bytes", [1 << 20, 1, 50])
+def test_rejected_lines_are_kept_with_their_numbers_and_reasons(raw, release, block_bytes):
+    write_csv(release)
+    good = [f"{user},7,3.5,964982703".encode() for user in range(1, len(BROKEN_RATINGS) + 2)]
+    mixed = [b"userId,movieId,rating,timestamp", good[0]]
+    for (broken, _), line in zip(BROKEN_RATINGS, good[1:], strict=True):
+        mixed += [broken, line]
+    # Without a line end, as a file that was cut off.
+    (release / "ratings.csv").write_bytes(b"\n".join(mixed))
+    report = raw.load(release, block_bytes)
+    assert raw.rows("ratings", "user_id") == [(user,) for user in range(1, len(good) + 1)]
+    rejected = raw.client.query(
+        f"select line_number, reason, hex(line) from {raw.database}.rejected_lines "
+        "where file = 'ratings.csv' order by line_number"
+    ).result_rows
+    assert list(rejected) == [
+        (3 + 2 * position, reason, line.hex().upper())
+        for position, (line, reason) in enumerate(BROKEN_RATINGS)
+    ]
+    _, ratings = report.files
+    assert (ratings.lines, ratings.loaded) == (len(mixed) - 1, len(good))
+    assert [line.line_number for line in report.rejected] == [3, 5, 7, 9, 11]
+
+
+def test_broken_movies_are_rejected_in_every_family(raw, release):
+    write_1m(release)
+    with (release / "movies.dat").open("ab") as file:
+        file.write(b"7::Too::Many (1999)::Drama\nseven::Se7en (1995)::Crime\n8::No genres (1999)\n")
+        # Latin-1 is what a line is that is not UTF-8.
+        file.write("9::Amélie (2001)::Romance\n".encode())
+    raw.load(release)
+    assert raw.rows("rejected_lines", "file, line_number, reason") == [
+        ("movies.dat", 7, "3 fields expected, 4 found"),
+        ("movies.dat", 8, "movie id is no number above 0"),
+        ("movies.dat", 9, "3 fields expected, 2 found"),
+    ]
+    titles = [title for (title,) in raw.rows("movies", "title")]
+    assert {"Misérables, Les (1995)", "Amélie (2001)"} <= set(titles)
+
+
+def test_latin1_in_a_csv_release_is_rejected(raw, release):
+    write_csv(release)
+    path = release / "movies.csv"
+    path.write_bytes(path.read_text("utf-8").encode("latin-1"))
+    report = raw.load(release)
+    (line,) = report.rejected
+    assert (line.file, line.line_number, line.reason) == ("movies.csv", 5, "not UTF-8")
+    assert "Mis�rables" in line.line
+    assert len(raw.rows("movies")) == len(MOVIES) - 1
+
+
+printable = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp", "Zs")))
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(titles=st.lists(printable | st.text('",(19)x'), min_size=1, max_size=50))
+def test_any_title_that_csv_can_write_is_read_back(raw, release, titles):
+    write_csv(release, movies=[(number, title, ()) for number, title in enumerate(titles, 1)])
+    raw.load(release, block_bytes=200)
+    assert raw.rows("movies", "movie_id, title") == list(enumerate(titles, 1))
+
+
+def spoil(name: str, content: bytes):
+    def apply(directory):
+        (directory / name).write_bytes(content)
+
+    return apply
+
+
+SPOILED = {
+    "ratings missing": (lambda d: (d / "ratings.csv").unlink(), "ratings.csv is missing"),
+    "movies missing": (lambda d: (d / "movies.csv").unlink(), "movies.csv is missing"),
+    "two releases": (write_1m, "more than one release"),
+    "no release": (lambda d: [p.unlink() for p in d.iterdir()], "No MovieLens release"),
+    "empty": (spoil("ratings.csv", b""), "first line of ratings.csv"),
+    "header alone": (
+        spoil("ratings.csv", b"userId,movieId,rating,timestamp\n"),
+        "ratings.csv is empty",
+    ),
+    "no header": (spoil("ratings.csv", b"1,1,4.0,964982703\n"), "first line of ratings.csv"),
+    "UTF-16": (
+        spoil("movies.csv", "movieId,title,genres\n1,A (1999),Drama\n".encode("utf-16")),
+        "first line of movies.csv",
+    ),
+    "no text": (
+        spoil("ratings.csv", b"userId,movieId,rating,timestamp\n" + bytes(3 << 20)),
+        "no line end",
+    ),
+    "hardly any line of use": (
+        spoil("ratings.csv", b"userId,movieId,rating,timestamp\n1,1,4.0,1\n" + b"a;b;c;d\n" * 9),
+        "Only 1 of 10 lines of ratings.csv",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_release_that_cannot_be_used_changes_nothing(loaded, release, what):
+    before = loaded.everything()
+    write_csv(release, ratings=RATINGS[:1])
+    change, message = SPOILED[what]
+    change(release)
+    with pytest.raises(UserError, match=message):
+        loaded.load(release)
+    assert loaded.everything() == before
+
+
+def test_a_zip_that_is_damaged_changes_nothing(loaded, release, tmp_path):
+    before = loaded.everything()
+    write_csv(release, ratings=[(user, 1, 4, user) for user in range(1, 10_000)])
+    whole = zipped(release, tmp_path / "whole.zip").read_bytes()
+    # Well inside the ratings, which are the last but one entry.
+    place = whole.index(b"__MACOSX") - 1000
+    flipped = bytes([whole[place] ^ 255])
+    damaged = {
+        "cut.zip": whole[: len(whole) // 2],
+        "flipped.zip": whole[:place] + flipped + whole[place + 1 :],
+        "text.zip": b"not a zip",
+    }
+    for name, content in damaged.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=r"damaged|neither a directory nor a whole zip"):
+            loaded.load(tmp_path / name, block_bytes=50_000)
+        assert loaded.everything() == before
+
+
+def test_a_path_that_is_not_there_is_named(loaded, tmp_path):
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        loaded.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "view {}.ratings as select 1 as user_id",
+        "table {}.ratings (user_id UInt64, secret String) engine = MergeTree order by user_id",
+        "table {}.rejected_lines (x String) engine = Memory",
+    ],
+)
+def test_a_teams_own_tables_are_not_replaced(raw, release, own):
+    raw.client.command(f"create database {raw.database}")
+    raw.client.command(f"create {own.format(raw.database)}")
+    before = raw.everything()
+    write_csv(release)
+    with pytest.raises(UserError, match="would be lost"):
+        raw.load(release)
+    assert raw.everything() == before
+
+
+def test_an_error_halfway_through_the_swap_is_undone(raw):
+    client, database = raw.client, raw.database
+    client.command(f"create database {database}")
+    for name in ("a", "b", "new_a", "new_b"):
+        client.command(
+            f"create table {database}.{name} engine = MergeTree order by n as select '{name}' as n"
+        )
+    client.command(f"drop table {database}.new_b")
+    pairs = {f"{database}.new_{name}": f"{database}.{name}" for name in ("a", "b")}
+    with pytest.raises(DatabaseError, match="new_b"):
+        swap(raw.warehouse, pairs, f"{database}.journal")
+    assert raw.everything() == {"a": [("a",)], "b": [("b",)], "new_a": [("new_a",)]}
+
+
+def test_the_report_says_what_happened_and_what_is_next(raw, release, capsys):
+    write_csv(release)
+    with (release / "ratings.csv").open("a") as file:
+        file.write("x,1,4.0,964982703\n")
+    show_load(raw.load(release))
+    shown = capsys.readouterr().out
+    assert "ratings.csv, line 8: user id is no number above 0: 'x,1,4.0,964982703'" in shown
+    assert f"{raw.database}.rejected_lines" in shown
+    assert "dbt build" in shown
+    assert "python_jobs train" in shown
+
+
+def run_loader(*arguments) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.python_jobs.loader", *map(str, arguments)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def contents(database):
+    """Return what another process finds: the rows of each raw table, and which others there are."""
+    done = run_loader(database)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+OLD = {"users": 3, "movies": 6, "ratings": 6, "watched_movies": 0, "rejected_lines": 0}
+NEW = {"users": 1, "movies": 2, "ratings": 1, "watched_movies": 0, "rejected_lines": 0}
+HALF = {**OLD, "users": 1, "movies": 2}
+LEFT = {
+    "with one block staged": OLD,
+    "with everything staged": OLD,
+    "before the swap": OLD,
+    "halfway through the swap": HALF,
+    "after the swap": NEW,
+}
+
+
+@pytest.fixture(scope="module")
+def crashed_database(tmp_path_factory):
+    """One database for all the crashes, so that each finds what the ones before left behind."""
+    directory = tmp_path_factory.mktemp("crashed")
+    write_csv(directory)
+    assert run_loader(directory / "database", directory).returncode == 0
+    return directory / "database"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_killed_load_leaves_whole_tables(crashed_database, release, step):
+    write_csv(release, movies=MOVIES[:2], ratings=RATINGS[:1])
+    assert run_loader(crashed_database, release, step).returncode == -signal.SIGKILL
+    assert contents(crashed_database)["rows"] == LEFT[step]
+    if step == "halfway through the swap":
+        # Put right by the next load, before it does anything else: this one fails at once.
+        (release / "ratings.csv").write_text("no header")
+        assert run_loader(crashed_database, release).returncode == 1
+        assert contents(crashed_database) == {"rows": NEW, "others": []}
+
+
+def test_the_next_load_cleans_up(crashed_database, release):
+    write_csv(release)
+    assert run_loader(crashed_database, release).returncode == 0
+    assert contents(crashed_database) == {"rows": OLD, "others": []}
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    line = b"%d,1,4.0,964982703\n"
+    mebibyte = b"".join(line % user for user in range(1, 54_000))[: 1 << 20]
+    mebibyte = mebibyte[: mebibyte.rindex(b"\n") + 1]
+    peaks = []
+    for size in (16, 144):
+        directory = tmp_path / str(size)
+        directory.mkdir()
+        write_csv(directory)
+        with (directory / "ratings.csv").open("ab") as file:
+            for _ in range(size):
+                file.write(mebibyte)
+        done = run_loader(directory / "database", directory)
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout))
+    small, large = peaks
+    # In memory once, the file would add 128; parsed, several times that. What is left to grow are
+    # ClickHouse's background merges.
+    assert large - small < 128, peaks
+
+
+def test_a_server_is_loaded_over_its_own_wire(release, tmp_path):
+    rights = "select, insert, create table, create view, drop table, drop view"
+    users = {"loader": {"password": "loader", "grants": [f"grant {rights} on raw.*"]}}
+    users["admin"] = {"password": "admin", "grants": ["grant create database on raw.*"]}
+    (tmp_path / "users.json").write_text(json.dumps(users))
+    program = [sys.executable, "-m", "tests.python_jobs.clickhouse_server", str(tmp_path), "0"]
+    server = subprocess.Popen(program, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout
+        port = int(server.stdout.readline())
+
+        def client_of(user):
+            return clickhouse_connect.get_client(
+                host="127.0.0.1",
+                port=port,
+                username=user,
+                password=user,
+                autogenerate_session_id=False,
+            )
+
+        client_of("admin").command("create database raw")
+        client = client_of("loader")
+        write_csv(release)
+        load(warehouse_of(client), Release(release), Phases(), block_bytes=100)
+        load(warehouse_of(client), Release(release), Phases())
+        assert client.command("select count() from raw.ratings") == len(RATINGS)
+        assert client.query("select title from raw.movies order by movie_id").result_rows == [
+            (title,) for _, title, _ in MOVIES
+        ]
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def test_the_command_loads_and_what_follows_runs_as_it_is(empty_project, tmp_path):
+    project = empty_project.copy(tmp_path / "project")
+    directory = tmp_path / "ml-small"
+    directory.mkdir()
+    movies = [(movie, f"Film {movie} (1999)", ("Drama",)) for movie in range(1, 21)]
+    ratings = [
+        (user, 1 + (user * step) % 20, 0.5 + step % 5, 964982703 + step)
+        for user in range(1, 31)
+        for step in range(1, 9)
+    ]
+    write_csv(directory, movies, ratings)
+    loaded = project.python_jobs("load-movielens", str(zipped(directory, tmp_path / "ml.zip")))
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stderr == ""
+    assert "ratings.csv    240" in loaded.stdout
+    project.dbt("run")
+    trained = project.python_jobs("train", "--max-iter", "20")
+    assert trained.returncode == 0, trained.stderr
+    assert "30 users × 20 movies" in trained.stdout
+    failed = project.python_jobs("load-movielens", str(directory / "ratings.csv"))
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Error: ")
+    assert "neither a directory nor a whole zip" in failed.stderr
