@@ -58,8 +58,12 @@ class ChdbClient(ChHttpClient):  # type: ignore[misc]  # dbt ships no types for 
                 interface="chdb", path=str(path), query_limit=0, settings=self._conn_settings
             )
         except Exception as error:
-            if "Error initializing EmbeddedServer" not in str(error):
-                raise
+            # Held by another process, chDB gives no reason; for anything else it does.
+            if "Error initializing EmbeddedServer: . " not in str(error):
+                reason = str(error).partition(", Stack trace")[0]
+                raise FailedToConnectError(
+                    f"The embedded database at {path} cannot be opened: {reason}"
+                ) from error
             raise FailedToConnectError(
                 f"The embedded database at {path} cannot be opened: another process has it open "
                 "(a running dbt, python_jobs or a notebook), and chDB allows one at a time. Close "
