@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs.baselines import most_popular, pure_svd
-from python_jobs.evaluation import Evaluation, evaluate_factors
-from python_jobs.factorization import Settings, choose_rank, factorize
+from python_jobs.evaluation import Evaluation, evaluate_factors, evaluate_settings
 from python_jobs.holdout import Holdout
+from python_jobs.settings import Settings, choose_rank
 
 HEADLINE = "ndcg_at_10"
 """The metric that the gate, the baselines' test and the tables go by."""
@@ -26,7 +26,7 @@ class Assessment:
 
     model: Evaluation
     baselines: dict[str, Evaluation]
-    """``popularity`` and ``puresvd``, the latter of the model's rank."""
+    """``popularity`` and ``puresvd``, the latter of the rank of the model's largest member."""
 
     def metrics(self) -> dict[str, float]:
         """Return everything flat, the baselines' metrics under ``<baseline>_<metric>``."""
@@ -38,20 +38,14 @@ class Assessment:
 
 def assess(holdout: Holdout, settings: Settings) -> Assessment:
     """Fit the settings and the baselines on the training part, and judge them on the rest."""
-    rank = choose_rank(*holdout.train.shape, settings.max_components)
+    rank = choose_rank(*holdout.train.shape, max(settings.ranks))
     baselines: dict[str, Callable[[csr_matrix], Factors]] = {
         "popularity": most_popular,
         "puresvd": lambda train: pure_svd(train, rank),
     }
     return Assessment(
-        model=assess_settings(holdout, settings),
+        model=evaluate_settings(settings, holdout),
         baselines={
             name: evaluate_factors(*fit(holdout.train), holdout) for name, fit in baselines.items()
         },
     )
-
-
-def assess_settings(holdout: Holdout, settings: Settings) -> Evaluation:
-    """Fit the settings on the training part, and judge their lists on the rest."""
-    fitted = factorize(holdout.train, settings)
-    return evaluate_factors(fitted.W, fitted.H, holdout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +13,6 @@ if TYPE_CHECKING:
 
 CELLS_PER_BLOCK = 1 << 18
 """Stored cells that are predicted at a time: small enough for the cache."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a data scientist turns; the defaults are the project's baseline."""
-
-    max_components: int = 10
-    """Upper bound of the rank k; small matrices get less, see :func:`choose_rank`."""
-    max_iter: int = 200
-    """Upper bound of the solver's iterations."""
-    random_state: int = 42
-    """Seed of the initial factors."""
-    init: str = "random"
-    """scikit-learn's name of the initialisation."""
 
 
 @dataclass(frozen=True)
@@ -44,86 +29,6 @@ class Factorization:
     """Iterations that the solver used, at least 1."""
     converged: bool
     """Whether it stopped because it had converged and not at ``max_iter``."""
-
-
-def choose_rank(users: int, movies: int, max_components: int) -> int:
-    """Return the rank of a users × movies factorisation: below both sides, and at least 1.
-
-    >>> choose_rank(300, 200, max_components=10)
-    10
-    >>> choose_rank(1, 200, max_components=10)
-    1
-    """
-    return max(1, min(max_components, min(users, movies) - 1))
-
-
-def factorize(matrix: csr_matrix, settings: Settings) -> Factorization:
-    """Fit scikit-learn's NMF.
-
-    Parameters
-    ----------
-    matrix
-        Scores, float32 CSR, users × movies, non-negative. float32 is what keeps scikit-learn from
-        making a float64 copy.
-    settings
-        Rank, iterations, seed and initialisation.
-
-    Notes
-    -----
-    The solver is coordinate descent: Cichocki and Phan, "Fast local algorithms for large scale
-    nonnegative matrix and tensor factorizations" (2009), as scikit-learn implements it.
-    """
-    from sklearn.decomposition import NMF
-    from sklearn.exceptions import ConvergenceWarning
-
-    model = NMF(
-        n_components=choose_rank(*matrix.shape, settings.max_components),
-        init=settings.init,
-        max_iter=settings.max_iter,
-        random_state=settings.random_state,
-    )
-    with warnings.catch_warnings():
-        # Reported as the metric `converged`, where it can be compared between runs.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        W = model.fit_transform(matrix)
-    iterations = int(model.n_iter_)
-    return Factorization(
-        W=np.ascontiguousarray(W, dtype=np.float32),
-        H=np.ascontiguousarray(model.components_, dtype=np.float32),
-        model=model,
-        iterations=iterations,
-        converged=iterations < settings.max_iter,
-    )
-
-
-def fold_in(rows: csr_matrix, H: NDArray[np.float32], settings: Settings) -> NDArray[np.float32]:
-    """Fit user factors to interactions with the movie factors held fixed.
-
-    Parameters
-    ----------
-    rows
-        Scores of the users to fold in, CSR, users × movies, the columns those of H.
-    H
-        Movie factors, k × movies.
-    settings
-        What the model was fitted with.
-
-    Returns
-    -------
-    (users, k) float32
-        Non-negative; zeros for a user without interactions.
-    """
-    from sklearn.decomposition import non_negative_factorization
-
-    W, _, _ = non_negative_factorization(
-        rows,
-        H=H.astype(rows.dtype),
-        n_components=H.shape[0],
-        init="custom",
-        update_H=False,
-        max_iter=settings.max_iter,
-    )
-    return np.ascontiguousarray(W, dtype=np.float32)
 
 
 def reconstruction_metrics(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from python_jobs.assessment import HEADLINE, Assessment, assess_settings
+from python_jobs.assessment import HEADLINE, Assessment
 from python_jobs.errors import UserError
-from python_jobs.factorization import Settings
+from python_jobs.evaluation import evaluate_settings
 from python_jobs.holdout import Holdout
 from python_jobs.registry import CHAMPION, find_version, load_settings
+from python_jobs.settings import Settings
 from python_jobs.tracking import Tracking
 
 TOLERANCE = 0.02
@@ -65,7 +66,7 @@ def judge(
         # The same fit on the same split.
         champion_ndcg = ndcg
     else:
-        champion_ndcg = assess_settings(holdout, champion).metrics[HEADLINE]
+        champion_ndcg = evaluate_settings(champion, holdout).metrics[HEADLINE]
     return Verdict(ndcg, champion_ndcg, version, tolerance)
 
 

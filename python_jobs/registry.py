@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
-from python_jobs.factorization import Settings
+from python_jobs.settings import Settings
 from python_jobs.tracking import ModelRecord, Tracking
 
 if TYPE_CHECKING:

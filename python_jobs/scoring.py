@@ -8,14 +8,15 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.factorization import Settings, fold_in
+from python_jobs.ensemble import fold_in
 from python_jobs.fingerprints import user_fingerprints
 from python_jobs.interactions import Interactions, read_interactions
 from python_jobs.progress import Phases
 from python_jobs.publishing import TrainingRun, publish
 from python_jobs.registry import RegisteredModel
 from python_jobs.run_tables import Ranked, cold_users, popularity_of, tables_of
-from python_jobs.training import git_commit, require_top
+from python_jobs.settings import Settings
+from python_jobs.training import git_commit, require_top, weighed_by
 from python_jobs.warehouse import Warehouse
 
 
@@ -52,7 +53,7 @@ def score(
     require_top(top, movie_ids.size)
     with phases.phase("fold in"):
         fingerprints = user_fingerprints(interactions)
-        known_movies = aligned(interactions, movie_ids)
+        known_movies = aligned(weighed_by(interactions, settings), movie_ids)
         W, folded = user_factors(known_movies, fingerprints, model, settings)
     ranked = Ranked(
         W=W,

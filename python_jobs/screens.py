@@ -116,7 +116,7 @@ def show_runs(runs: list[PublishedRun]) -> None:
     if not runs:
         click.echo("Nothing has been published yet. Run `python_jobs train`.")
         return
-    table = _table("", "run", "published (UTC)", "version", "k", "RMSE", "rows")
+    table = _table("", "run", "published (UTC)", "version", "k", "RMSE", "NDCG@10", "rows")
     for run in runs:
         mark = "current" if run.current else "" if run.kept else "dropped"
         table.add_row(
@@ -125,10 +125,15 @@ def show_runs(runs: list[PublishedRun]) -> None:
             f"{run.published_at:%Y-%m-%d %H:%M}",
             run.model_version,
             run.params.get("n_components", ""),
-            f"{run.metrics.get('rmse', float('nan')):.4f}",
+            _figure(run.metrics, "rmse"),
+            _figure(run.metrics, "ndcg_at_10"),
             f"{run.recommendations:,}",
         )
     console().print(table)
+
+
+def _figure(metrics: dict[str, float], name: str) -> str:
+    return f"{metrics[name]:.4f}" if name in metrics else ""
 
 
 def show_recommendations(found: list[Recommendation], user_id: int, shape: str) -> None:

@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from python_jobs.ensemble import fold_in
 from python_jobs.errors import UserError
-from python_jobs.factorization import Settings, fold_in
+from python_jobs.interactions import Interactions
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing import Columns
 from python_jobs.registry import RegisteredModel
 from python_jobs.run_tables import Ranked, recommendations
-from python_jobs.training import require_top
+from python_jobs.scoring import aligned
+from python_jobs.settings import Settings
+from python_jobs.training import require_top, weighed_by
 from python_jobs.warehouse import Warehouse
 
 
@@ -79,8 +82,9 @@ def recommend(
     """
     movie_ids = np.asarray(model.record.metadata["movie_ids"], np.uint64)
     require_top(top, movie_ids.size)
-    seen = _seen(warehouse, user_id, movie_ids)
-    W, folded_in = _factors(model, user_id, seen)
+    settings = Settings(**model.record.metadata["settings"])
+    seen = aligned(weighed_by(_history(warehouse, user_id), settings), movie_ids).matrix
+    W, folded_in = _factors(model, user_id, seen, settings)
     nobody, this_user = np.empty(0, np.uint64), np.array([user_id], np.uint64)
     if not W.any() and not _is_user(warehouse, user_id):
         raise UserError(
@@ -102,28 +106,36 @@ def recommend(
     return _named(warehouse, recommendations(ranked, Phases(), Bar(None, None)))
 
 
-def _seen(warehouse: Warehouse, user_id: int, movie_ids: NDArray[np.uint64]) -> csr_matrix:
-    """Return the user's interactions as a row over the model's movies."""
+def _history(warehouse: Warehouse, user_id: int) -> Interactions:
+    """Return what one user has done by now; no row where it is nothing."""
     result = warehouse.client.query(
-        f"select movie_id, interaction_score from {warehouse.mart} where user_id = {{user:UInt64}}",
+        "select movie_id, interaction_score, toUnixTimestamp64Milli(last_interacted_at) "
+        f"from {warehouse.mart} where user_id = {{user:UInt64}} order by movie_id",
         parameters={"user": user_id},
+        column_oriented=True,
     )
-    row = np.zeros((1, movie_ids.size), np.float32)
-    scores = dict(result.result_rows)
-    for column in np.flatnonzero(np.isin(movie_ids, np.array(list(scores), np.uint64))):
-        row[0, column] = scores[int(movie_ids[column])]
-    return csr_matrix(row)
+    movies, scores, times = result.result_set or ([], [], [])
+    cells = (np.array(scores, np.float32), np.arange(len(movies)), np.array([0, len(movies)]))
+    row = csr_matrix(cells, shape=(1, len(movies)))
+    return Interactions(
+        matrix=row,
+        user_ids=np.array([user_id], np.uint64),
+        movie_ids=np.array(movies, np.uint64),
+        last_interacted_at=np.array(times, np.int64),
+        relation=warehouse.mart,
+        dbt_invocation_id="",
+    )
 
 
 def _factors(
-    model: RegisteredModel, user_id: int, seen: csr_matrix
+    model: RegisteredModel, user_id: int, seen: csr_matrix, settings: Settings
 ) -> tuple[NDArray[np.float32], bool]:
     """Return the user's row of W, 1 × k, and whether it was folded in."""
     user_ids = np.asarray(model.record.metadata["user_ids"], np.uint64)
     row = int(np.searchsorted(user_ids, np.uint64(user_id)))
     if row < user_ids.size and user_ids[row] == user_id:
         return model.record.W[row : row + 1], False
-    return fold_in(seen, model.record.H, Settings(**model.record.metadata["settings"])), True
+    return fold_in(seen, model.record.H, settings), True
 
 
 def _is_user(warehouse: Warehouse, user_id: int) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from python_jobs.assessment import Assessment, assess
+from python_jobs.ensemble import factorize
 from python_jobs.errors import UserError
-from python_jobs.factorization import Factorization, Settings, factorize, reconstruction_metrics
+from python_jobs.factorization import Factorization, reconstruction_metrics
 from python_jobs.fingerprints import user_fingerprints
 from python_jobs.gate import TOLERANCE, Verdict, judge
 from python_jobs.holdout import TooFewInteractionsError, hold_out
@@ -20,6 +21,7 @@ from python_jobs.progress import Phases
 from python_jobs.publishing import TrainingRun, publish
 from python_jobs.registry import CHALLENGER, CHAMPION, register_model, set_alias
 from python_jobs.run_tables import Ranked, cold_users, popularity_of, tables_of
+from python_jobs.settings import Settings
 from python_jobs.tracking import (
     ModelRecord,
     Tracking,
@@ -30,6 +32,7 @@ from python_jobs.tracking import (
     tracked_run,
 )
 from python_jobs.warehouse import Warehouse
+from python_jobs.weighting import weigh
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,15 @@ def train(
     with tracked_run(tracking, "train", tags) as run_id:
         assessment, verdict = evaluate(tracking, interactions, options, phases)
         with phases.phase("fit"):
-            fitted = factorize(interactions.matrix, options.settings)
+            weighed = weighed_by(interactions, options.settings)
+            fitted = factorize(weighed.matrix, options.settings)
         with phases.phase("metrics"):
-            metrics = measure(interactions, fitted, assessment, verdict)
+            metrics = measure(weighed, fitted, assessment, verdict)
         with phases.phase("log"):
             run = log_run(tracking, run_id, interactions, fitted, options, metrics, tags)
         live = options.publish and (verdict is None or verdict.passed or options.force)
         if live:
-            run = publish_run(warehouse, run, interactions, fitted, options, phases)
+            run = publish_run(warehouse, run, weighed, fitted, options, phases)
             set_alias(tracking, CHAMPION, run.model_version)
         elif options.publish:
             set_alias(tracking, CHALLENGER, run.model_version)
@@ -140,14 +144,20 @@ def evaluate(
     return assessment, verdict
 
 
+def weighed_by(interactions: Interactions, settings: Settings) -> Interactions:
+    """Return the interactions with the scores that the settings make of them."""
+    matrix = weigh(interactions.matrix, interactions.last_interacted_at, settings)
+    return replace(interactions, matrix=matrix)
+
+
 def measure(
-    interactions: Interactions,
+    weighed: Interactions,
     fitted: Factorization,
     assessment: Assessment | None,
     verdict: Verdict | None,
 ) -> dict[str, float]:
     """Return all metrics of a run: distance from the matrix, the solver's end, and the lists'."""
-    metrics = reconstruction_metrics(interactions.matrix, fitted.W, fitted.H)
+    metrics = reconstruction_metrics(weighed.matrix, fitted.W, fitted.H)
     metrics |= {"iterations": float(fitted.iterations), "converged": float(fitted.converged)}
     if assessment:
         metrics |= assessment.metrics()
@@ -211,7 +221,7 @@ def log_run(
 def publish_run(
     warehouse: Warehouse,
     run: TrainingRun,
-    interactions: Interactions,
+    weighed: Interactions,
     fitted: Factorization,
     options: TrainOptions,
     phases: Phases,
@@ -220,15 +230,15 @@ def publish_run(
     ranked = Ranked(
         W=fitted.W,
         H=fitted.H,
-        matrix=interactions.matrix,
-        user_ids=interactions.user_ids,
-        movie_ids=interactions.movie_ids,
-        folded_in=np.zeros(interactions.user_ids.size, bool),
+        matrix=weighed.matrix,
+        user_ids=weighed.user_ids,
+        movie_ids=weighed.movie_ids,
+        folded_in=np.zeros(weighed.user_ids.size, bool),
         cold_users=cold_users(warehouse),
-        popularity=popularity_of(interactions.matrix),
+        popularity=popularity_of(weighed.matrix),
         top=options.top,
     )
-    with phases.phase("publish", total=interactions.user_ids.size) as bar:
+    with phases.phase("publish", total=weighed.user_ids.size) as bar:
         return publish(warehouse, run, tables_of(ranked, phases, bar), options.keep)
 
 

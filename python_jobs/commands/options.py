@@ -13,7 +13,7 @@ import click
 from python_jobs.dbt_project import DbtOptions
 
 if TYPE_CHECKING:
-    from python_jobs.factorization import Settings
+    from python_jobs.settings import Settings
     from python_jobs.tracking import Tracking
 
 Command = Callable[..., Any]
@@ -38,8 +38,8 @@ class WantedModel:
         UserError
             If there is no such version, or its artifacts are gone.
         """
-        from python_jobs.factorization import Settings
         from python_jobs.registry import load_settings
+        from python_jobs.settings import Settings
 
         if self.like:
             return load_settings(tracking, self.like)[1]
@@ -98,7 +98,8 @@ def mlflow_options(command: Command) -> Command:
 
 def setting(flag: str, help_text: str, **attributes: Any) -> Callable[[Command], Command]:
     """Return an option that also reads ``DATAFLIX_<FLAG>``."""
-    variable = "DATAFLIX_" + flag.removeprefix("--").replace("-", "_").upper()
+    name = flag.removeprefix("--").partition("/")[0]
+    variable = "DATAFLIX_" + name.replace("-", "_").upper()
     return click.option(flag, help=help_text, envvar=variable, show_envvar=True, **attributes)
 
 
