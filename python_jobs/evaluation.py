@@ -34,6 +34,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.ensemble import factorize
+from python_jobs.settings import Settings
+from python_jobs.weighting import weigh
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -80,6 +84,12 @@ def evaluate_factors(
     seen = holdout.train[users]
     lists, _ = top_n(np.ascontiguousarray(W[users]), H, seen, LENGTH)
     return evaluate_lists(lists, holdout)
+
+
+def evaluate_settings(settings: Settings, holdout: Holdout) -> Evaluation:
+    """Fit the settings on the training part, and judge their lists on the rest."""
+    fitted = factorize(weigh(holdout.train, holdout.train_timestamps, settings), settings)
+    return evaluate_factors(fitted.W, fitted.H, holdout)
 
 
 def judged_users(holdout: Holdout) -> NDArray[np.int64]:
