@@ -12,8 +12,13 @@ from python_jobs.dbt_project import DbtOptions
 
 @click.command("load-movielens")
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Also replace rows on a server that no MovieLens load put there.",
+)
 @dbt_options
-def command(path: Path, dbt: DbtOptions) -> None:
+def command(path: Path, replace: bool, dbt: DbtOptions) -> None:
     """Replace the raw tables with a MovieLens release: its directory, or its zip as downloaded.
 
     Takes any release of GroupLens: ml-latest, ml-latest-small, ml-20m, ml-25m, ml-32m, ml-10m,
@@ -31,5 +36,5 @@ def command(path: Path, dbt: DbtOptions) -> None:
 
     release = Release(path)
     with open_warehouse(dbt, create=True) as warehouse, shown_phases() as phases:
-        report = load(warehouse, release, phases)
+        report = load(warehouse, release, phases, replace_any=replace)
     show_load(report)

@@ -11,8 +11,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from python_jobs.errors import UserError
 from python_jobs.movielens.formats import FileFormat
 from python_jobs.movielens.pipes import pipe, send
-from python_jobs.movielens.raw_tables import COLUMNS, RawTables, staging
+from python_jobs.movielens.raw_tables import RawTables, staging
 from python_jobs.movielens.report import SHOWN_LINES, FileReport, LoadReport, RejectedLine
+from python_jobs.movielens.schema import COLUMNS
 from python_jobs.movielens.source import BLOCK_BYTES, Release
 from python_jobs.movielens.swapping import swap
 from python_jobs.progress import Phases
@@ -24,7 +25,12 @@ UNCHANGED = "Nothing was replaced: the raw tables are as they were."
 
 
 def load(
-    warehouse: Warehouse, release: Release, phases: Phases, block_bytes: int = BLOCK_BYTES
+    warehouse: Warehouse,
+    release: Release,
+    phases: Phases,
+    *,
+    replace_any: bool = False,
+    block_bytes: int = BLOCK_BYTES,
 ) -> LoadReport:
     """Replace the raw tables with a release.
 
@@ -36,6 +42,8 @@ def load(
         The files.
     phases
         Where to show and time the work.
+    replace_any
+        Whether rows on a server may be replaced that no load put there.
     block_bytes
         How much of a file to read and parse at a time.
 
@@ -45,7 +53,7 @@ def load(
         If a file cannot be read to its end or too little of it can be used, or ClickHouse refuses
         or has no room; the raw tables are the old ones then.
     """
-    with explained(), staging(warehouse) as tables:
+    with explained(), staging(warehouse, replace_any=replace_any) as tables:
         files = [load_file(tables, release, file, phases, block_bytes) for file in release.files]
         rejected = first_rejected(tables)
         for file in files:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from python_jobs.movielens.formats import FileFormat
 from python_jobs.movielens.parsing import parse, rules
-from python_jobs.movielens.raw_tables import COLUMNS, RawTables
+from python_jobs.movielens.raw_tables import RawTables
+from python_jobs.movielens.schema import COLUMNS
 from python_jobs.movielens.source import Block
 
 

@@ -9,55 +9,9 @@ from uuid import uuid4
 
 from python_jobs.dbt_project import quoted
 from python_jobs.errors import UserError
+from python_jobs.movielens.schema import COLUMNS, MARK, REPLACEABLE_ENGINES, SORT_KEYS
 from python_jobs.movielens.swapping import finish_swap, has_journal
 from python_jobs.warehouse import Warehouse
-
-COLUMNS = {
-    "users": {
-        "user_id": "UInt64",
-        "email": "String",
-        "first_name": "String",
-        "last_name": "String",
-        "country": "LowCardinality(String)",
-        "signed_up_at": "DateTime64(3, 'UTC')",
-    },
-    "movies": {
-        "movie_id": "UInt64",
-        "title": "String",
-        "genres": "LowCardinality(String)",
-        "director": "LowCardinality(String)",
-        "release_year": "UInt16",
-        "duration_minutes": "UInt16",
-    },
-    "ratings": {
-        "user_id": "UInt64",
-        "movie_id": "UInt64",
-        "rating": "Float32",
-        "rated_at": "DateTime64(3, 'UTC')",
-    },
-    "watched_movies": {
-        "user_id": "UInt64",
-        "movie_id": "UInt64",
-        "watched_at": "DateTime64(3, 'UTC')",
-    },
-    "rejected_lines": {
-        "file": "LowCardinality(String)",
-        "line_number": "UInt64",
-        "reason": "LowCardinality(String)",
-        "line": "String",
-    },
-}
-"""Columns of each table that a load replaces; the raw ones as ``dbt seed`` makes them."""
-
-SORT_KEYS = {
-    "users": "user_id",
-    "movies": "movie_id",
-    "ratings": "(user_id, movie_id)",
-    "watched_movies": "(user_id, movie_id)",
-    "rejected_lines": "(file, line_number)",
-}
-
-REPLACEABLE_ENGINES = ("MergeTree", "SharedMergeTree")
 
 
 @dataclass(frozen=True)
@@ -92,7 +46,7 @@ class RawTables:
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[table].items())
         self.warehouse.client.command(
             f"create table if not exists {relation} ({columns}) "
-            f"engine = MergeTree order by {SORT_KEYS[table]}"
+            f"engine = MergeTree order by {SORT_KEYS[table]} comment '{MARK}'"
         )
 
     def _named(self, name: str) -> str:
@@ -100,16 +54,24 @@ class RawTables:
 
 
 @contextmanager
-def staging(warehouse: Warehouse) -> Iterator[RawTables]:
+def staging(warehouse: Warehouse, *, replace_any: bool) -> Iterator[RawTables]:
     """Make empty staging tables for the length of a ``with`` block.
 
     First finishes or removes what dead loads left; one load at a time, since a living one looks
     the same.
 
+    Parameters
+    ----------
+    warehouse
+        An open warehouse.
+    replace_any
+        Whether rows on a server may be replaced that no load put there.
+
     Raises
     ------
     UserError
-        If a table that would be replaced is not as the loader or ``dbt seed`` makes it.
+        If a table that would be replaced is not as the loader or ``dbt seed`` makes it, or may not
+        be replaced.
     """
     tables = RawTables(warehouse, uuid4().hex[:12])
     database = quoted(tables.database)
@@ -121,7 +83,7 @@ def staging(warehouse: Warehouse) -> Iterator[RawTables]:
         finish_swap(warehouse, dead.staged("swap"))
         _remove_staging(dead)
     for table in COLUMNS:
-        _require_replaceable(tables, table)
+        _require_replaceable(tables, table, replace_any=replace_any)
     try:
         for table in COLUMNS:
             tables.create(tables.staged(table), table)
@@ -164,13 +126,13 @@ def _remove_staging(tables: RawTables) -> None:
         tables.warehouse.client.command(f"drop table if exists {relation} sync")
 
 
-def _require_replaceable(tables: RawTables, table: str) -> None:
-    """Refuse to replace a view, a replicated table, or a team's own with other columns."""
+def _require_replaceable(tables: RawTables, table: str, *, replace_any: bool) -> None:
+    """Refuse to replace what may be a team's own: other columns, a view, or rows on a server."""
     live = tables.live(table)
     database, name = tables.warehouse.split(live)
     found = tables.warehouse.client.query(
         """
-        select engine, (
+        select engine, comment, total_rows, (
             select arraySort(groupArray(name)) from system.columns
             where database = {database:String} and table = {name:String}
         )
@@ -179,10 +141,16 @@ def _require_replaceable(tables: RawTables, table: str) -> None:
         """,
         parameters={"database": database, "name": name},
     )
-    for engine, columns in found.result_rows:
+    for engine, comment, rows, columns in found.result_rows:
         if engine not in REPLACEABLE_ENGINES or list(columns) != sorted(COLUMNS[table]):
             raise UserError(
                 f"{live} is not a table as `dbt seed` or this loader makes it, and would be lost: "
                 f"it is a {engine} with {', '.join(columns)}.",
                 "Drop it if nobody needs it, or use a target whose raw database is another.",
+            )
+        if rows and comment != MARK and not (replace_any or tables.warehouse.embedded):
+            raise UserError(
+                f"{live} has {rows:,} rows that no MovieLens load put there. They would be lost.",
+                "If nobody needs them, say --replace; or use a target with a raw database of its "
+                "own.",
             )

@@ -17,16 +17,16 @@ from typing import Any
 import clickhouse_connect
 
 from python_jobs.movielens import loading, pipes, swapping
-from python_jobs.movielens.raw_tables import COLUMNS
+from python_jobs.movielens.schema import COLUMNS
 from python_jobs.movielens.source import Release
 from python_jobs.progress import Phases, peak_rss_mib
 from python_jobs.warehouse import Warehouse
 
 
-def warehouse_of(client: Any, database: str = "raw") -> Warehouse:
+def warehouse_of(client: Any, database: str = "raw", kind: str = "chdb") -> Warehouse:
     """Return a warehouse whose raw tables are in a database; it knows nothing else of dbt's."""
     project: Any = SimpleNamespace(
-        credentials=SimpleNamespace(type="chdb"),
+        credentials=SimpleNamespace(type=kind),
         source=lambda source, table: f"{database}.{table}",
     )
     return Warehouse(client, project)

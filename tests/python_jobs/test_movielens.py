@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from python_jobs.errors import UserError
 from python_jobs.movielens.loading import load
-from python_jobs.movielens.raw_tables import COLUMNS, SORT_KEYS
 from python_jobs.movielens.report import show_load
+from python_jobs.movielens.schema import COLUMNS, SORT_KEYS
 from python_jobs.movielens.source import Release
 from python_jobs.movielens.swapping import swap
 from python_jobs.progress import Phases
@@ -52,7 +52,7 @@ class Raw:
         self.warehouse = warehouse_of(client, database)
 
     def load(self, path, block_bytes: int = 1 << 20):
-        return load(self.warehouse, Release(path), Phases(), block_bytes)
+        return load(self.warehouse, Release(path), Phases(), block_bytes=block_bytes)
 
     def rows(self, table: str, columns: str = "*") -> list[tuple]:
         query = f"select {columns} from {self.database}.{table} order by all"
@@ -441,8 +441,20 @@ def test_a_server_is_loaded_over_its_own_wire(release, tmp_path):
         client_of("admin").command("create database raw")
         client = client_of("loader")
         write_csv(release)
-        load(warehouse_of(client), Release(release), Phases(), block_bytes=100)
-        load(warehouse_of(client), Release(release), Phases())
+        warehouse = warehouse_of(client, kind="clickhouse")
+        load(warehouse, Release(release), Phases(), block_bytes=100)
+        # What a load made, the next one may replace; what someone else made, only if told to.
+        load(warehouse, Release(release), Phases())
+        client.command("drop table raw.watched_movies")
+        client.command(
+            "create table raw.watched_movies (user_id UInt32, movie_id UInt32, watched_at Date) "
+            "engine = MergeTree order by user_id as select 1, 2, today()"
+        )
+        with pytest.raises(UserError, match="1 rows that no MovieLens load put there"):
+            load(warehouse, Release(release), Phases())
+        assert client.command("select count() from raw.watched_movies") == 1
+        load(warehouse, Release(release), Phases(), replace_any=True)
+        assert client.command("select count() from raw.watched_movies") == 0
         assert client.command("select count() from raw.ratings") == len(RATINGS)
         assert client.query("select title from raw.movies order by movie_id").result_rows == [
             (title,) for _, title, _ in MOVIES
