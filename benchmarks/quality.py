@@ -1,0 +1,160 @@
+"""How good the lists are, beside other recommenders, on one split in one run.
+
+    python -m benchmarks.quality --movielens ml-latest-small --minutes 10
+
+Without ``--movielens`` the mart of the configured dbt profile is measured. Everything is tuned on
+the training part; the held-out part is looked at once, for the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import optuna
+
+from benchmarks.quality_data import from_movielens, from_warehouse
+from benchmarks.quality_peers import ALS, EASE, PLAIN_EASE, PURE_SVD, judge_pure_svd, tune
+from python_jobs.baselines import most_popular
+from python_jobs.errors import UserError
+from python_jobs.evaluation import (
+    ACTIVITY_BOUNDS,
+    Evaluation,
+    activity_range,
+    evaluate_factors,
+    evaluate_settings,
+)
+from python_jobs.holdout import Holdout, hold_out
+from python_jobs.settings import Settings
+from python_jobs.tuning import search, validation_splits
+
+COLUMNS = {
+    "ndcg_at_10": "NDCG@10",
+    "recall_at_10": "recall",
+    "precision_at_10": "precision",
+    "map_at_10": "MAP",
+    "hit_rate_at_10": "hit rate",
+    "catalogue_coverage": "coverage",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A recommender, and how it did on the held-out part."""
+
+    name: str
+    evaluation: Evaluation
+    chosen: str = ""
+    """What the search chose; empty where nothing was searched."""
+
+
+def main() -> None:
+    """Measure, and print the tables as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--movielens", type=Path, help="A release: its directory or zip.")
+    parser.add_argument("--protocol", choices=["temporal", "random"], default="temporal")
+    parser.add_argument("--minutes", type=float, default=10.0, help="For each search.")
+    options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        matrix, timestamps = (
+            from_movielens(options.movielens) if options.movielens else from_warehouse()
+        )
+        split = hold_out(matrix, timestamps, options.protocol)
+        rows = measure(split, options.minutes)
+    except UserError as error:
+        sys.exit(str(error))
+    users, movies = split.train.shape
+    print(
+        f"{users:,} users, {movies:,} movies; {split.train.nnz:,} interactions to learn from and "
+        f"{split.test.nnz:,} held out ({options.protocol}); {options.minutes:g} minutes a search.\n"
+    )
+    print_figures(rows)
+    print_activity(rows)
+    print_choices(rows)
+
+
+def measure(split: Holdout, minutes: float) -> list[Row]:
+    """Tune everything on the training part, and judge it on the rest."""
+    rows = [
+        Row("Most popular", evaluate_factors(*most_popular(split.train), split)),
+        Row("PureSVD, k = 10", judge_pure_svd(split, {"rank": 10})),
+        Row("PureSVD, k = 20", judge_pure_svd(split, {"rank": 20})),
+    ]
+    validations = validation_splits(split.train, split.train_timestamps, split.protocol)
+    peers = [PURE_SVD, PLAIN_EASE, EASE]
+    if find_spec("implicit"):
+        peers.append(ALS)
+    else:
+        say("implicit is not installed: its ALS is left out (pip install '.[bench]').")
+    for peer in peers:
+        say(f"Tuning {peer.name} …")
+        params = tune(peer, split, validations, minutes)
+        rows.append(Row(peer.name, peer.judge(split, params), _shown(params)))
+    say("Tuning NMF …")
+    found = search(split.train, split.train_timestamps, split.protocol, minutes)
+    single = next(t.settings for t in found.ranked if not t.settings.ensemble_ranks)
+    ensemble = next(t.settings for t in found.ranked if t.settings.ensemble_ranks)
+    best = found.best.settings
+    rows.append(Row("NMF, the defaults", evaluate_settings(Settings(), split)))
+    for name, settings in (("best single", single), ("best ensemble", ensemble)):
+        chosen = " ← `tune` registers this" if settings == best else ""
+        text = _shown(asdict(settings)) + chosen
+        rows.append(Row(f"NMF, {name}", evaluate_settings(settings, split), text))
+    return rows
+
+
+def say(text: str) -> None:
+    """Report progress, apart from the tables."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _shown(params: dict[str, object]) -> str:
+    def text(value: object) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    return ", ".join(f"{name} {text(value)}" for name, value in params.items())
+
+
+def print_figures(rows: list[Row]) -> None:
+    """Print the metrics, and the differences in NDCG between each and the last row's."""
+    ours = rows[-1].evaluation.per_user["ndcg_at_10"]
+    print(f"| | {' | '.join(COLUMNS.values())} | popularity rank | {rows[-1].name} minus it |")
+    print("|---" * (len(COLUMNS) + 3) + "|")
+    for row in rows:
+        figures = [f"{row.evaluation.metrics[metric]:.4f}" for metric in COLUMNS]
+        rank = f"{row.evaluation.metrics['mean_popularity_rank']:,.0f}"
+        difference = ours - row.evaluation.per_user["ndcg_at_10"]
+        error = 1.96 * difference.std(ddof=1) / np.sqrt(difference.size)
+        paired = f"{difference.mean():+.4f} ± {error:.4f}" if row is not rows[-1] else ""
+        print(f"| {row.name} | {' | '.join(figures)} | {rank} | {paired} |")
+
+
+def print_activity(rows: list[Row]) -> None:
+    """Print NDCG by how much users have done in the training part."""
+    groups = [name for name in ACTIVITY_BOUNDS if name in rows[0].evaluation.by_activity]
+    sizes = [int(rows[0].evaluation.by_activity[name]["users"]) for name in groups]
+    heads = [
+        f"{activity_range(name)} interactions ({size:,} users)"
+        for name, size in zip(groups, sizes, strict=True)
+    ]
+    print(f"\n| NDCG@10 | {' | '.join(heads)} |\n{'|---' * (len(groups) + 1)}|")
+    for row in rows:
+        figures = [f"{row.evaluation.by_activity[name]['ndcg_at_10']:.4f}" for name in groups]
+        print(f"| {row.name} | {' | '.join(figures)} |")
+
+
+def print_choices(rows: list[Row]) -> None:
+    """Print what the searches chose."""
+    print("\n| | chosen on the validation splits |\n|---|---|")
+    for row in rows:
+        if row.chosen:
+            print(f"| {row.name} | {row.chosen} |")
+
+
+if __name__ == "__main__":
+    main()
