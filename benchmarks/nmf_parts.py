@@ -19,12 +19,12 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.quality_data import from_movielens
-from python_jobs.ensemble import scale_users
 from python_jobs.evaluation import Evaluation, evaluate_factors, evaluate_settings
+from python_jobs.factorization import scale_users
 from python_jobs.holdout import Holdout, Protocol, hold_out
+from python_jobs.search import validation_splits
 from python_jobs.search_space import ITERATIONS, SearchSpace
 from python_jobs.settings import Settings
-from python_jobs.tuning import validation_splits
 from python_jobs.weighting import weigh
 
 SEEDS = (42, 142, 242)
@@ -137,7 +137,7 @@ def main() -> None:
         split = hold_out(matrix, timestamps, protocol)
         train, times = split.train, split.train_timestamps
         validations = validation_splits(train, times, protocol)
-        space = SearchSpace(train, times, protocol, Settings())
+        space = SearchSpace({None: train}, times, protocol, Settings())
         found = variants(space, recency=1.5 if protocol == "temporal" else 0.0)
         columns.append({name: measure(settings, fit, validations) for name, settings, fit in found})
     temporal, random = columns

@@ -29,8 +29,8 @@ from python_jobs.evaluation import (
     evaluate_settings,
 )
 from python_jobs.holdout import Holdout, hold_out
+from python_jobs.search import search, validation_splits
 from python_jobs.settings import Settings
-from python_jobs.tuning import search, validation_splits
 
 COLUMNS = {
     "ndcg_at_10": "NDCG@10",
@@ -96,7 +96,7 @@ def measure(split: Holdout, minutes: float) -> list[Row]:
         params = tune(peer, split, validations, minutes)
         rows.append(Row(peer.name, peer.judge(split, params), _shown(params)))
     say("Tuning NMF …")
-    found = search(split.train, split.train_timestamps, split.protocol, minutes)
+    found = search({None: split.train}, split.train_timestamps, split.protocol, minutes)
     single = next(t.settings for t in found.ranked if not t.settings.ensemble_ranks)
     ensemble = next(t.settings for t in found.ranked if t.settings.ensemble_ranks)
     best = found.best.settings

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs.baselines import pure_svd
-from python_jobs.ensemble import scale_users
 from python_jobs.evaluation import (
     LENGTH,
     Evaluation,
@@ -26,6 +25,7 @@ from python_jobs.evaluation import (
     evaluate_lists,
     judged_users,
 )
+from python_jobs.factorization import scale_users
 from python_jobs.holdout import Holdout
 from python_jobs.search_space import RANKS, RECENCY
 from python_jobs.settings import Settings, choose_rank

@@ -9,6 +9,7 @@ import click
 COMMANDS = (
     "train",
     "evaluate",
+    "tune",
     "score",
     "recommend",
     "runs",

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.ensemble import factorize
+from python_jobs.factorization import factorize
 from python_jobs.settings import Settings
 from python_jobs.weighting import weigh
 

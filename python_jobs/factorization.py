@@ -1,18 +1,32 @@
-"""Non-negative matrix factorisation, V ≈ W × H, and how far W × H is from V."""
+"""NMF, V ≈ W × H: one factorisation, or several of different ranks and seeds.
+
+Members are averaged by stacking. With W_i and H_i the factors of the i-th of n members::
+
+    W = [W_1 / n, …, W_n / n],   H = [H_1; …; H_n],   so that   W × H = mean of W_i × H_i
+
+which is one non-negative W and one H again: everything that takes factors takes an ensemble. H
+holds each member's own H, so that new users can be folded in from H and the settings alone.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.settings import Settings, choose_rank
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-CELLS_PER_BLOCK = 1 << 18
-"""Stored cells that are predicted at a time: small enough for the cache."""
+FOLD_IN_ITERATIONS = 1_000
+"""Upper bound of the iterations of a fold-in, which is convex and cheap: it converges."""
+FOLD_IN_TOLERANCE = 1e-6
+"""So tight that a user's factors hardly depend on who else is folded in with them."""
 
 
 @dataclass(frozen=True)
@@ -31,72 +45,168 @@ class Factorization:
     """Whether it stopped because it had converged and not at ``max_iter``."""
 
 
-def reconstruction_metrics(
-    matrix: csr_matrix, W: NDArray[np.float32], H: NDArray[np.float32]
-) -> dict[str, float]:
-    """Measure W × H against the matrix over all cells, without making the dense product.
-
-    With P the predictions at the stored cells v, and W and H non-negative::
-
-        sum((V - WH)^2) = sum((v - p)^2) - sum(p^2) + sum(W'W * HH')
-        sum(|V - WH|)   = sum(|v - p|) - sum(p) + (1'W)(H1)
-
-    Both are accumulated in float64.
+def factorize(
+    matrix: csr_matrix, settings: Settings, on_member: Callable[[], None] | None = None
+) -> Factorization:
+    """Fit scikit-learn's NMF, once for each member, and stack the factors.
 
     Parameters
     ----------
     matrix
-        V, CSR, users × movies; cells that are not stored are zeros.
-    W, H
-        Factors, users × k and k × movies, non-negative.
+        Scores, float32 CSR, users × movies, non-negative, as :func:`python_jobs.weighting.weigh`
+        returns them. float32 is what keeps scikit-learn from making a float64 copy.
+    settings
+        Ranks, seed, iterations, initialisation, regularisation and scaling.
+    on_member
+        Called after each member's fit.
 
     Returns
     -------
-    dict
-        ``rmse``, ``mae`` and ``reconstruction_error`` over all cells, ``rmse_observed`` and
-        ``mae_observed`` over the stored ones (all in units of the score), and ``sparsity``, the
-        percentage of empty cells (0–100).
+    Factorization
+        W × H approximates the matrix. ``iterations`` is the most that any member used, and
+        ``converged`` whether all did. ``model`` is the NMF, or a ``FeatureUnion`` of several; its
+        ``transform`` takes rows scaled as the settings say (:func:`scale_users`).
+
+    Notes
+    -----
+    The solver is coordinate descent: Cichocki and Phan, "Fast local algorithms for large scale
+    nonnegative matrix and tensor factorizations" (2009), as scikit-learn implements it.
     """
-    observed = _observed_sums(matrix, W, H)
-    W64, H64 = W.astype(np.float64), H.astype(np.float64)
-    squared_product = float(np.sum((W64.T @ W64) * (H64 @ H64.T)))
-    product = float(W64.sum(axis=0) @ H64.sum(axis=1))
-    # Rounding can leave a sum of squares just below zero where the fit is perfect.
-    squared = max(0.0, observed.squared_error - observed.squared_prediction + squared_product)
-    absolute = max(0.0, observed.absolute_error - observed.prediction + product)
-    cells = matrix.shape[0] * matrix.shape[1]
-    return {
-        "rmse": float(np.sqrt(squared / cells)),
-        "mae": absolute / cells,
-        "reconstruction_error": float(np.sqrt(squared)),
-        "rmse_observed": float(np.sqrt(observed.squared_error / matrix.nnz)),
-        "mae_observed": observed.absolute_error / matrix.nnz,
-        "sparsity": 100.0 * (1.0 - matrix.nnz / cells),
-    }
+    scaled, norms = scale_users(matrix, settings)
+    W_blocks, models = [], []
+    for member, rank in enumerate(settings.ranks):
+        model, W = _fit_member(scaled, settings, choose_rank(*matrix.shape, rank), member)
+        W_blocks.append(W)
+        models.append(model)
+        if on_member:
+            on_member()
+    iterations = max(int(model.n_iter_) for model in models)
+    return Factorization(
+        W=_stack_users(W_blocks, norms),
+        H=np.ascontiguousarray(np.vstack([m.components_ for m in models]), dtype=np.float32),
+        model=_as_one_model(models),
+        iterations=iterations,
+        converged=iterations < settings.max_iter,
+    )
 
 
-@dataclass
-class _Sums:
-    """Sums over the stored cells, float64."""
+def fold_in(rows: csr_matrix, H: NDArray[np.float32], settings: Settings) -> NDArray[np.float32]:
+    """Fit user factors to interactions with the movie factors held fixed.
 
-    squared_error: float = 0.0
-    absolute_error: float = 0.0
-    squared_prediction: float = 0.0
-    prediction: float = 0.0
+    Parameters
+    ----------
+    rows
+        Scores of the users to fold in, CSR, users × movies, the columns those of H, weighed as
+        those of the fit were.
+    H
+        Movie factors as :func:`factorize` returned them, k × movies.
+    settings
+        What the model was fitted with.
+
+    Returns
+    -------
+    (users, k) float32
+        Non-negative; zeros for a user without interactions.
+    """
+    from sklearn.decomposition import non_negative_factorization
+
+    scaled, norms = scale_users(rows, settings)
+    ranks = member_ranks(settings, H.shape[0])
+    W_blocks = []
+    for block in np.split(H.astype(rows.dtype), np.cumsum(ranks)[:-1]):
+        W, _, _ = non_negative_factorization(
+            scaled,
+            H=block,
+            n_components=block.shape[0],
+            init="custom",
+            update_H=False,
+            max_iter=FOLD_IN_ITERATIONS,
+            tol=FOLD_IN_TOLERANCE,
+            alpha_W=settings.alpha,
+        )
+        W_blocks.append(W)
+    return _stack_users(W_blocks, norms)
 
 
-def _observed_sums(matrix: csr_matrix, W: NDArray[np.float32], H: NDArray[np.float32]) -> _Sums:
-    sums = _Sums()
-    movie_factors = np.ascontiguousarray(H.T)
-    users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
-    for start in range(0, matrix.nnz, CELLS_PER_BLOCK):
-        cells = slice(start, start + CELLS_PER_BLOCK)
-        left = W[users[cells]].astype(np.float64)
-        right = movie_factors[matrix.indices[cells]]
-        predicted = np.einsum("ck,ck->c", left, right)
-        errors = matrix.data[cells] - predicted
-        sums.squared_error += float(errors @ errors)
-        sums.absolute_error += float(np.abs(errors).sum())
-        sums.squared_prediction += float(predicted @ predicted)
-        sums.prediction += float(predicted.sum())
-    return sums
+def scale_users(
+    matrix: csr_matrix, settings: Settings
+) -> tuple[csr_matrix, NDArray[np.float32] | None]:
+    """Divide each user's scores by ``norm ** user_scaling``, their norm being Euclidean.
+
+    Returns
+    -------
+    tuple
+        The scaled matrix and the divisors (1 for users without interactions); the matrix itself and
+        None where the settings leave users as they are.
+    """
+    from scipy.sparse import csr_matrix
+
+    if not settings.user_scaling:
+        return matrix, None
+    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1), np.float64)).ravel()
+    divisors = np.where(norms > 0, norms, 1.0) ** settings.user_scaling
+    data = matrix.data / np.repeat(divisors, np.diff(matrix.indptr))
+    scaled = csr_matrix(
+        (data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape
+    )
+    return scaled, divisors.astype(np.float32)
+
+
+def member_ranks(settings: Settings, total: int) -> list[int]:
+    """Return the rank of each member of a stacked model.
+
+    Parameters
+    ----------
+    settings
+        Upper bounds of the ranks.
+    total
+        The stacked rank, which is less than their sum where the matrix was small.
+
+    Raises
+    ------
+    ValueError
+        If no matrix gives that total.
+    """
+    for largest in range(max(settings.ranks), 0, -1):
+        ranks = [min(rank, largest) for rank in settings.ranks]
+        if sum(ranks) == total:
+            return ranks
+    raise ValueError(f"{settings.ranks} components cannot make a stacked rank of {total}")
+
+
+def _fit_member(
+    matrix: csr_matrix, settings: Settings, rank: int, member: int
+) -> tuple[Any, NDArray[np.float32]]:
+    from sklearn.decomposition import NMF
+    from sklearn.exceptions import ConvergenceWarning
+
+    model = NMF(
+        n_components=rank,
+        init=settings.init,
+        max_iter=settings.max_iter,
+        random_state=settings.random_state + member,
+        alpha_W=settings.alpha,
+    )
+    with warnings.catch_warnings():
+        # Reported as the metric `converged`, where it can be compared between runs.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model, model.fit_transform(matrix)
+
+
+def _stack_users(
+    W_blocks: list[NDArray[np.float32]], norms: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    W = np.hstack(W_blocks) / np.float32(len(W_blocks))
+    if norms is not None:
+        W *= norms[:, np.newaxis]
+    return np.ascontiguousarray(W, dtype=np.float32)
+
+
+def _as_one_model(models: list[Any]) -> Any:
+    if len(models) == 1:
+        return models[0]
+    from sklearn.pipeline import FeatureUnion
+
+    names = [f"nmf_{member}" for member in range(len(models))]
+    weights = dict.fromkeys(names, 1.0 / len(models))
+    return FeatureUnion(list(zip(names, models, strict=True)), transformer_weights=weights)

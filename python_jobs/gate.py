@@ -44,14 +44,16 @@ class Verdict:
         return {"champion_ndcg_at_10": self.champion_ndcg, "gate_passed": float(self.passed)}
 
 
-def judge(
-    tracking: Tracking,
-    holdout: Holdout,
-    settings: Settings,
-    assessment: Assessment,
-    tolerance: float,
-) -> Verdict | None:
-    """Compare settings with the champion's on the same split; None where there is no champion.
+@dataclass(frozen=True)
+class Champion:
+    """The version that is live, and the settings it was fitted with."""
+
+    version: str
+    settings: Settings
+
+
+def champion_settings(tracking: Tracking) -> Champion | None:
+    """Return the champion's settings; None where there is no champion yet.
 
     Raises
     ------
@@ -60,14 +62,36 @@ def judge(
     """
     if find_version(tracking, CHAMPION) is None:
         return None
-    version, champion = load_settings(tracking, CHAMPION)
+    return Champion(*load_settings(tracking, CHAMPION))
+
+
+def judge(
+    champion: Champion,
+    holdout: Holdout,
+    settings: Settings,
+    assessment: Assessment,
+    tolerance: float,
+) -> Verdict:
+    """Compare settings that were assessed with the champion's.
+
+    Parameters
+    ----------
+    champion
+        What is live.
+    holdout
+        The split of the assessment, with scores as the champion's settings want them.
+    settings, assessment
+        The new model's settings, and what they were worth.
+    tolerance
+        Share of the champion's NDCG@10 that may be lost.
+    """
     ndcg = assessment.model.metrics[HEADLINE]
-    if champion == settings:
+    if champion.settings == settings:
         # The same fit on the same split.
         champion_ndcg = ndcg
     else:
-        champion_ndcg = evaluate_settings(champion, holdout).metrics[HEADLINE]
-    return Verdict(ndcg, champion_ndcg, version, tolerance)
+        champion_ndcg = evaluate_settings(champion.settings, holdout).metrics[HEADLINE]
+    return Verdict(ndcg, champion_ndcg, champion.version, tolerance)
 
 
 def refusal(verdict: Verdict, version: str) -> RefusedError:

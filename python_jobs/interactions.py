@@ -35,11 +35,18 @@ class Interactions:
     """The dbt invocation that built the mart; empty where the mart does not say."""
 
 
-def read_interactions(warehouse: Warehouse) -> Interactions:
+def read_interactions(warehouse: Warehouse, watched_weight: float | None = None) -> Interactions:
     """Read the mart into CSR, in blocks, with narrow types.
 
     The stream is ordered as the mart is sorted, by user and movie, so that rows follow each other
     and ids become indices without sorting the cells.
+
+    Parameters
+    ----------
+    warehouse
+        An open warehouse.
+    watched_weight
+        What having watched counts beside the rating; None takes the mart's own score.
 
     Raises
     ------
@@ -51,14 +58,21 @@ def read_interactions(warehouse: Warehouse) -> Interactions:
     movie_ids, cells = _movies_of(warehouse, mart)
     columns = _Columns.allocate(cells)
     query = (
-        "select user_id, movie_id, interaction_score, toUnixTimestamp64Milli(last_interacted_at) "
-        f"from {mart} order by user_id, movie_id"
+        f"select user_id, movie_id, {score_expression(watched_weight)}, "
+        f"toUnixTimestamp64Milli(last_interacted_at) from {mart} order by user_id, movie_id"
     )
     with warehouse.client.query_column_block_stream(query) as blocks:
         for block in blocks:
             users, movies, scores, interacted_at = map(np.asarray, block)
             columns.append(users, _positions(movies, movie_ids, mart), scores, interacted_at)
     return columns.finish(movie_ids, mart, _dbt_invocation_id(warehouse, mart))
+
+
+def score_expression(watched_weight: float | None) -> str:
+    """Return the SQL of an interaction's score under :attr:`Settings.watched_weight`."""
+    if watched_weight is None:
+        return "interaction_score"
+    return f"toFloat32(ifNull(rating, 0) + {watched_weight!r} * (watch_count > 0))"
 
 
 def _movies_of(warehouse: Warehouse, mart: str) -> tuple[NDArray[np.uint64], int]:

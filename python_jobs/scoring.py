@@ -8,7 +8,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.ensemble import fold_in
+from python_jobs.factorization import fold_in
 from python_jobs.fingerprints import user_fingerprints
 from python_jobs.interactions import Interactions, read_interactions
 from python_jobs.progress import Phases
@@ -48,7 +48,7 @@ def score(
     """
     with phases.phase("read"):
         settings = Settings(**model.record.metadata["settings"])
-        interactions = read_interactions(warehouse)
+        interactions = read_interactions(warehouse, settings.watched_weight)
     movie_ids = np.asarray(model.record.metadata["movie_ids"], np.uint64)
     require_top(top, movie_ids.size)
     with phases.phase("fold in"):

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from python_jobs.assessment import HEADLINE, Assessment
+from python_jobs.challenger import TuneReport
 from python_jobs.evaluation import activity_range
 from python_jobs.published import PublishedRun
 from python_jobs.scoring import ScoreReport
@@ -100,6 +101,42 @@ def show_assessment(assessment: Assessment, protocol: str) -> None:
         found = (f"{each.by_activity[name][HEADLINE]:.4f}" for each in judged.values())
         groups.add_row(f"{name} ({activity_range(name)})", f"{members['users']:,.0f}", *found)
     screen.print(groups)
+
+
+def show_tuning(report: TuneReport) -> None:
+    """Print the best trials, and what the best was worth on what the search never saw."""
+    screen, ranked = console(), report.found.ranked
+    table = _table(
+        *("trial", "NDCG@10", "ranks", "alpha", "init", "watched", "power", "recency", "scaling"),
+        title=f"{len(ranked)} trials, the best ten by their validation",
+    )
+    for trial in ranked[:10]:
+        tried = trial.settings
+        table.add_row(
+            str(trial.number),
+            f"{trial.ndcg:.4f}",
+            ", ".join(map(str, tried.ranks)),
+            f"{tried.alpha:.2g}",
+            tried.init,
+            "mart" if tried.watched_weight is None else f"{tried.watched_weight:g}",
+            f"{tried.score_power:g}",
+            f"{tried.recency:g}",
+            f"{tried.user_scaling:g}",
+        )
+    screen.print(table)
+    judged = {
+        "the best": report.assessment.model,
+        "started with": report.started_with,
+        **report.assessment.baselines,
+    }
+    unseen = _table("", *judged, title="On interactions that the search never saw")
+    for metric in report.started_with.metrics:
+        unseen.add_row(metric, *(f"{found.metrics[metric]:.4f}" for found in judged.values()))
+    screen.print(unseen)
+    click.echo(
+        f"Version {report.run.model_version} of {report.run.model_name} is the challenger now. "
+        "Put it before the gate with:\n  python_jobs train --like challenger"
+    )
 
 
 def _published(report: TrainReport) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.ensemble import scale_users
+from python_jobs.factorization import scale_users
 from python_jobs.holdout import Protocol
 from python_jobs.settings import Settings, choose_rank
 from python_jobs.weighting import weigh
@@ -33,8 +33,8 @@ FINALISTS = 3
 class SearchSpace:
     """The settings that are worth trying on some interactions."""
 
-    matrix: csr_matrix
-    """The interactions, users × movies."""
+    matrices: Mapping[float | None, csr_matrix]
+    """The interactions, users × movies, for each value of ``Settings.watched_weight``."""
     timestamps: NDArray[np.int64]
     """Last interaction of each stored cell."""
     protocol: Protocol
@@ -47,7 +47,8 @@ class SearchSpace:
         low, high = self._ranks()
         good = {"rank": max(low, min(40, high)), "scaling": 0.5, "shrinkage": 0.1}
         plain = {"rank": max(low, min(10, high)), "scaling": 0.0, "shrinkage": 0.01}
-        common = {"init": "random", "power": 1.0, "recency": 0.0}
+        weight = self.start.watched_weight
+        common = {"init": "random", "watched_weight": weight, "power": 1.0, "recency": 0.0}
         drifting = common | good | {"recency": self._recency() / 2}
         return [drifting, common | good, common | plain]
 
@@ -58,6 +59,7 @@ class SearchSpace:
             max_components=trial.suggest_int("rank", *self._ranks(), log=True),
             max_iter=ITERATIONS,
             init=trial.suggest_categorical("init", ["random", "nndsvd", "nndsvda"]),
+            watched_weight=trial.suggest_categorical("watched_weight", list(self.matrices)),
             score_power=trial.suggest_float("power", 0.0, 2.0, step=0.25),
             recency=trial.suggest_float("recency", 0.0, self._recency(), step=0.25),
             user_scaling=trial.suggest_float("scaling", 0.0, 1.0, step=0.25),
@@ -77,7 +79,8 @@ class SearchSpace:
         """
         from scipy.sparse.linalg import svds
 
-        scaled, _ = scale_users(weigh(self.matrix, self.timestamps, settings), settings)
+        matrix = self.matrices[settings.watched_weight]
+        scaled, _ = scale_users(weigh(matrix, self.timestamps, settings), settings)
         users, movies = scaled.shape
         if min(users, movies) == 1:
             largest = float(np.linalg.norm(scaled.data))
@@ -88,8 +91,12 @@ class SearchSpace:
         return shrinkage * largest / float(np.sqrt(users * movies))
 
     def _ranks(self) -> tuple[int, int]:
-        low, high = (choose_rank(*self.matrix.shape, rank) for rank in RANKS)
+        low, high = (choose_rank(*self._shape(), rank) for rank in RANKS)
         return low, high
+
+    def _shape(self) -> tuple[int, int]:
+        users, movies = next(iter(self.matrices.values())).shape
+        return users, movies
 
     def _recency(self) -> float:
         # What was held out at random is no later than the rest.

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.ensemble import fold_in
 from python_jobs.errors import UserError
-from python_jobs.interactions import Interactions
+from python_jobs.factorization import fold_in
+from python_jobs.interactions import Interactions, score_expression
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing import Columns
 from python_jobs.registry import RegisteredModel
@@ -83,7 +83,8 @@ def recommend(
     movie_ids = np.asarray(model.record.metadata["movie_ids"], np.uint64)
     require_top(top, movie_ids.size)
     settings = Settings(**model.record.metadata["settings"])
-    seen = aligned(weighed_by(_history(warehouse, user_id), settings), movie_ids).matrix
+    done = _history(warehouse, user_id, settings)
+    seen = aligned(weighed_by(done, settings), movie_ids).matrix
     W, folded_in = _factors(model, user_id, seen, settings)
     nobody, this_user = np.empty(0, np.uint64), np.array([user_id], np.uint64)
     if not W.any() and not _is_user(warehouse, user_id):
@@ -106,10 +107,11 @@ def recommend(
     return _named(warehouse, recommendations(ranked, Phases(), Bar(None, None)))
 
 
-def _history(warehouse: Warehouse, user_id: int) -> Interactions:
+def _history(warehouse: Warehouse, user_id: int, settings: Settings) -> Interactions:
     """Return what one user has done by now; no row where it is nothing."""
     result = warehouse.client.query(
-        "select movie_id, interaction_score, toUnixTimestamp64Milli(last_interacted_at) "
+        f"select movie_id, {score_expression(settings.watched_weight)}, "
+        "toUnixTimestamp64Milli(last_interacted_at) "
         f"from {warehouse.mart} where user_id = {{user:UInt64}} order by movie_id",
         parameters={"user": user_id},
         column_oriented=True,

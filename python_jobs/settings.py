@@ -21,6 +21,9 @@ class Settings:
     """Weight of the squared norms of W and H in the loss: scikit-learn's ``alpha_W`` and
     ``alpha_H``. It shrinks the weaker features most, so that more of them can be had without
     learning noise. 0 and above; what is much depends on the size of scores."""
+    watched_weight: float | None = None
+    """What having watched counts, where a rating counts as it is; None takes the mart's
+    ``interaction_score``, whose weights are dbt vars. Above 0."""
     score_power: float = 1.0
     """Scores are raised to it: 0 makes all alike, above 1 sets the well-liked further apart."""
     recency: float = 0.0

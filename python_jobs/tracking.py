@@ -147,6 +147,15 @@ def log_metrics(metrics: dict[str, float]) -> None:
     mlflow.log_metrics(metrics)
 
 
+def log_trial(name: str, params: dict[str, Any], ndcg: float) -> None:
+    """Log one trial of a search as a run nested in the active one."""
+    import mlflow
+
+    with mlflow.start_run(run_name=name, nested=True):
+        mlflow.log_params(params)
+        mlflow.log_metric("validation_ndcg_at_10", ndcg)
+
+
 def log_record(record: ModelRecord) -> None:
     """Log the factors and the metadata as artifacts of the active run."""
     import mlflow

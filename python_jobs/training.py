@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from python_jobs.assessment import Assessment, assess
-from python_jobs.ensemble import factorize
 from python_jobs.errors import UserError
-from python_jobs.factorization import Factorization, reconstruction_metrics
+from python_jobs.factorization import Factorization, factorize
 from python_jobs.fingerprints import user_fingerprints
-from python_jobs.gate import TOLERANCE, Verdict, judge
+from python_jobs.gate import TOLERANCE, Verdict, champion_settings, judge
 from python_jobs.holdout import TooFewInteractionsError, hold_out
 from python_jobs.interactions import Interactions, read_interactions
 from python_jobs.progress import Phases
 from python_jobs.publishing import TrainingRun, publish
+from python_jobs.reconstruction import reconstruction_metrics
 from python_jobs.registry import CHALLENGER, CHAMPION, register_model, set_alias
 from python_jobs.run_tables import Ranked, cold_users, popularity_of, tables_of
 from python_jobs.settings import Settings
@@ -82,16 +82,11 @@ def train(
         then, and no version is registered.
     """
     with phases.phase("read"):
-        interactions = read_interactions(warehouse)
+        interactions = read_interactions(warehouse, options.settings.watched_weight)
     require_top(options.top, interactions.movie_ids.size)
-    tags = {
-        "dbt_invocation_id": interactions.dbt_invocation_id,
-        "dbt_target": warehouse.project.target,
-        "git_commit": git_commit(warehouse.project.directory),
-        "forced": str(options.force).lower(),
-    }
+    tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
     with tracked_run(tracking, "train", tags) as run_id:
-        assessment, verdict = evaluate(tracking, interactions, options, phases)
+        assessment, verdict = evaluate(warehouse, tracking, interactions, options, phases)
         with phases.phase("fit"):
             weighed = weighed_by(interactions, options.settings)
             fitted = factorize(weighed.matrix, options.settings)
@@ -107,6 +102,15 @@ def train(
             set_alias(tracking, CHALLENGER, run.model_version)
         log_metrics(phases.metrics())
     return TrainReport(run, live, assessment, verdict, short_lists(interactions, options.top))
+
+
+def run_tags(warehouse: Warehouse, interactions: Interactions) -> dict[str, str]:
+    """Return what a run can be walked back by: the code, and the dbt run that built the mart."""
+    return {
+        "dbt_invocation_id": interactions.dbt_invocation_id,
+        "dbt_target": warehouse.project.target,
+        "git_commit": git_commit(warehouse.project.directory),
+    }
 
 
 def require_top(top: int, movies: int) -> None:
@@ -125,7 +129,11 @@ def require_top(top: int, movies: int) -> None:
 
 
 def evaluate(
-    tracking: Tracking, interactions: Interactions, options: TrainOptions, phases: Phases
+    warehouse: Warehouse,
+    tracking: Tracking,
+    interactions: Interactions,
+    options: TrainOptions,
+    phases: Phases,
 ) -> tuple[Assessment | None, Verdict | None]:
     """Judge the settings on a temporal holdout, beside the baselines and the champion's settings.
 
@@ -140,7 +148,14 @@ def evaluate(
         except TooFewInteractionsError:
             return None, None
         assessment = assess(holdout, options.settings)
-        verdict = judge(tracking, holdout, options.settings, assessment, options.tolerance)
+        champion = champion_settings(tracking)
+        if champion is None:
+            return assessment, None
+        if champion.settings.watched_weight != options.settings.watched_weight:
+            # The same cells are held out; they only count differently.
+            theirs = read_interactions(warehouse, champion.settings.watched_weight)
+            holdout = hold_out(theirs.matrix, theirs.last_interacted_at)
+        verdict = judge(champion, holdout, options.settings, assessment, options.tolerance)
     return assessment, verdict
 
 

@@ -50,7 +50,7 @@ def command(
         tracking = open_tracking(warehouse.project.directory, experiment, model_name)
         settings = wanted.settings(tracking)
         with phases.phase("read"):
-            interactions = read_interactions(warehouse)
+            interactions = read_interactions(warehouse, settings.watched_weight)
         with phases.phase("evaluate"):
             holdout = hold_out(interactions.matrix, interactions.last_interacted_at, protocol)
             assessment = assess(holdout, settings)

@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,10 @@ class Project:
     def many(
         self, commands: list[tuple[list[str], dict[str, str]]]
     ) -> list[subprocess.CompletedProcess[str]]:
-        """Run commands of python_jobs, with their variables, one after the other in a process."""
+        """Run commands of python_jobs, with their variables, one after the other in a process.
+
+        ``["sql", STATEMENT]`` runs a statement in the embedded ClickHouse between them.
+        """
         done = subprocess.run(
             [sys.executable, str(REPOSITORY / "tests/python_jobs/many_commands.py")],
             cwd=self.directory,
@@ -98,7 +102,8 @@ class Project:
 
     def query(self, sql: str) -> list[list]:
         """Return the rows of a query against the project's embedded ClickHouse."""
-        return json.loads(self._sql(sql, "query"))
+        rows: list[list] = json.loads(self._sql(sql, "query"))
+        return rows
 
     def execute(self, sql: str) -> None:
         """Run a statement in the project's embedded ClickHouse."""
@@ -122,40 +127,64 @@ class Project:
 
 @pytest.fixture(scope="session")
 def empty_project(tmp_path_factory) -> Project:
-    """The project's files and a profile; no database yet."""
-    directory = tmp_path_factory.mktemp("empty")
-    for name in PROJECT_FILES:
-        source, target = REPOSITORY / name, directory / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target)
-        else:
-            shutil.copy(source, target)
-    shutil.copy(REPOSITORY / "profiles.yml.example", directory / "profiles.yml")
-    return Project(directory)
+    """The project's files and a profile; no database yet. Not to be changed."""
+
+    def copy_files(directory: Path) -> None:
+        for name in PROJECT_FILES:
+            source, target = REPOSITORY / name, directory / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target)
+            else:
+                shutil.copy(source, target)
+        shutil.copy(REPOSITORY / "profiles.yml.example", directory / "profiles.yml")
+
+    return made_once(tmp_path_factory, "empty", copy_files)
 
 
 @pytest.fixture(scope="session")
 def built_project(empty_project, tmp_path_factory) -> Project:
     """The sample seeded and everything built; nothing trained. Not to be changed."""
-    project = empty_project.copy(tmp_path_factory.mktemp("built"))
-    project.dbt("seed")
-    # The very first run, on an empty database.
-    project.dbt("run")
-    return project
+
+    def build(directory: Path) -> None:
+        project = empty_project.copy(directory)
+        project.dbt("seed")
+        # The very first run, on an empty database.
+        project.dbt("run")
+
+    return made_once(tmp_path_factory, "built", build)
 
 
 @pytest.fixture(scope="session")
 def trained_project(built_project, tmp_path_factory) -> Project:
     """The whole pipeline, once, with defaults. Not to be changed."""
-    project = built_project.copy(tmp_path_factory.mktemp("trained"))
-    done = project.python_jobs("pipeline")
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    return project
+
+    def train(directory: Path) -> None:
+        done = built_project.copy(directory).python_jobs("pipeline")
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+
+    return made_once(tmp_path_factory, "trained", train)
+
+
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Project:
+    """Return the project that ``make`` makes, made by whichever of the test workers comes first."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    directory, finished = shared / f"project_{name}", shared / f"project_{name}.finished"
+    with (shared / f"project_{name}.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not finished.exists():
+            directory.mkdir()
+            make(directory)
+            finished.touch()
+    return Project(directory)
 
 
 @pytest.fixture
-def project(trained_project, tmp_path) -> Project:
+def project(trained_project: Project, tmp_path: Path) -> Project:
     """A copy of the trained project for one test to change."""
     return trained_project.copy(tmp_path / "project")
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import clickhouse_connect
 
@@ -52,7 +53,7 @@ def kill_at(step: str) -> None:
 
 def main() -> None:
     path, step, run_id = sys.argv[1:]
-    project = SimpleNamespace(
+    project: Any = SimpleNamespace(
         credentials=SimpleNamespace(type="chdb"),
         model=lambda name: f"analytics.{name}",
         source=lambda source, table: f"ml.{table}",

@@ -1,6 +1,7 @@
 """Runs several python_jobs commands in one process, which pays for its imports once.
 
-Reads a JSON list of argument lists and prints a JSON list of [exit code, stdout, stderr].
+Reads a JSON list of [arguments, variables] and prints a JSON list of [exit code, stdout, stderr].
+The arguments ["sql", STATEMENT] run a statement in the embedded database of the working directory.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
+
+import clickhouse_connect
 
 from python_jobs.__main__ import main as python_jobs
 
@@ -19,13 +23,18 @@ def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, 
     before = dict(os.environ)
     os.environ.update(variables)
     stdout, stderr = io.StringIO(), io.StringIO()
+    if arguments[0] == "sql":
+        client = clickhouse_connect.get_client(interface="chdb", path=str(Path.cwd() / ".chdb"))
+        client.command(arguments[1])
+        client.close()
+        return 0, "", ""
     sys.argv = ["python_jobs", *arguments]
     code = 0
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         try:
             python_jobs()
         except SystemExit as exit_:
-            code = exit_.code or 0
+            code = int(exit_.code or 0)
     os.environ.clear()
     os.environ.update(before)
     return code, stdout.getvalue(), stderr.getvalue()

@@ -113,13 +113,6 @@ def test_a_run_without_raw_tables_says_what_to_do(built_project: Project, tmp_pa
     assert "There is no raw table raw.ratings on target embedded. Run `dbt seed`" in done.stdout
 
 
-def test_freshness_warns_and_the_docs_are_generated(built_project: Project, tmp_path: Path) -> None:
-    project = built_project.copy(tmp_path)
-    assert "WARN freshness of dataflix.ratings" in project.dbt("source", "freshness").stdout
-    project.dbt("docs", "generate")
-    assert (tmp_path / "target" / "catalog.json").is_file()
-
-
 def test_a_database_that_cannot_be_opened_is_explained(
     empty_project: Project, tmp_path: Path
 ) -> None:

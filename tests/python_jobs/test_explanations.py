@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from python_jobs.explanations import because
-from python_jobs.factorization import Settings, factorize
+from python_jobs.factorization import factorize
 from python_jobs.ranking import TopN, top_n_blocks
+from python_jobs.settings import Settings
 
 
 def contributions(

@@ -5,12 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_matrix
 
-from python_jobs.factorization import (
-    Settings,
-    choose_rank,
-    factorize,
-    reconstruction_metrics,
-)
+from python_jobs.factorization import factorize
+from python_jobs.reconstruction import reconstruction_metrics
+from python_jobs.settings import Settings, choose_rank
 
 SIDES = st.integers(1, 9)
 
@@ -48,7 +45,7 @@ def test_metrics_equal_the_dense_computation(drawn):
 
 
 def test_metrics_equal_the_dense_computation_over_several_blocks(monkeypatch):
-    monkeypatch.setattr("python_jobs.factorization.CELLS_PER_BLOCK", 7)
+    monkeypatch.setattr("python_jobs.reconstruction.CELLS_PER_BLOCK", 7)
     random = np.random.default_rng(1)
     V = (random.random((40, 30)) < 0.3) * random.integers(1, 7, (40, 30)).astype(np.float32)
     W, H = random.random((40, 5), np.float32), random.random((5, 30), np.float32)

@@ -1,4 +1,5 @@
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,10 +29,10 @@ def scratch(warehouse):
     """A mart of its own beside the real one, to fill with anything."""
     warehouse.client.command("create database if not exists scratch")
     warehouse.client.command(CREATE)
-    yield Warehouse(
-        warehouse.client,
-        SimpleNamespace(model=lambda name: "scratch.mart", source=warehouse.project.source),
+    project: Any = SimpleNamespace(
+        model=lambda name: "scratch.mart", source=warehouse.project.source
     )
+    yield Warehouse(warehouse.client, project)
     warehouse.client.command("drop database scratch")
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from python_jobs.factorization import Settings, factorize
+from python_jobs.factorization import factorize
 from python_jobs.ranking import top_n
+from python_jobs.settings import Settings
 
 BLOCKS, USERS_PER_BLOCK, MOVIES_PER_BLOCK = 4, 30, 12
 

@@ -32,7 +32,7 @@ def served(server, empty_project: Project, tmp_path_factory) -> Project:
     """The sample on the server, and everything built; nothing trained."""
     project = empty_project.copy(tmp_path_factory.mktemp("served"))
     project.dbt("seed", "--vars", "load_sample: true", **server.variables("loader"))
-    project.dbt("build", **server.variables("dbt"))
+    project.dbt("run", **server.variables("dbt"))
     return project
 
 

@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.ensemble import scale_users
 from python_jobs.evaluation import evaluate_settings
+from python_jobs.factorization import scale_users
 from python_jobs.holdout import Holdout, hold_out
+from python_jobs.search import Trial, search, validation_splits
 from python_jobs.search_space import SearchSpace, ensembles
 from python_jobs.settings import Settings
-from python_jobs.tuning import Trial, search, validation_splits
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,12 @@ def test_the_search_finds_the_tastes(split: Holdout) -> None:
     start = Settings(max_components=1, max_iter=20, random_state=3)
     seen: list[Trial] = []
     found = search(
-        split.train, split.train_timestamps, "temporal", 0.0, start=start, on_trial=seen.append
+        {None: split.train},
+        split.train_timestamps,
+        "temporal",
+        0.0,
+        start=start,
+        on_trial=seen.append,
     )
     assert seen == found.trials
     assert [trial.number for trial in seen] == [0, 1, 2]
@@ -53,7 +58,7 @@ def test_the_search_finds_the_tastes(split: Holdout) -> None:
 
 
 def test_a_trial_is_judged_on_the_mean_of_the_validation_splits(split: Holdout) -> None:
-    found = search(split.train, split.train_timestamps, "random", 0.0, start=Settings(3))
+    found = search({None: split.train}, split.train_timestamps, "random", 0.0, start=Settings(3))
     validations = validation_splits(split.train, split.train_timestamps, "random")
     expected = [evaluate_settings(Settings(3), part).metrics["ndcg_at_10"] for part in validations]
     assert found.trials[0].ndcg == pytest.approx(np.mean(expected))
@@ -87,7 +92,7 @@ def suggested(space: SearchSpace, count: int) -> list[Settings]:
 def test_suggestions_fit_any_matrix(shape: tuple[int, int]) -> None:
     matrix = csr_matrix(np.random.default_rng(0).uniform(1, 5, shape).astype(np.float32))
     times: NDArray[np.int64] = np.arange(matrix.nnz)
-    for settings in suggested(SearchSpace(matrix, times, "temporal", Settings()), 12):
+    for settings in suggested(SearchSpace({None: matrix}, times, "temporal", Settings()), 12):
         assert 1 <= settings.max_components <= max(1, min(shape) - 1)
         assert settings.alpha > 0
 
@@ -96,7 +101,7 @@ def test_alpha_is_a_share_of_the_largest_singular_value() -> None:
     """With scikit-learn's factors, sqrt(alpha × movies × alpha × users) is what is taken off."""
     matrix = csr_matrix(np.random.default_rng(0).uniform(1, 5, (30, 20)).astype(np.float32))
     settings = Settings(user_scaling=0.5)
-    space = SearchSpace(matrix, np.arange(matrix.nnz), "temporal", Settings())
+    space = SearchSpace({None: matrix}, np.arange(matrix.nnz), "temporal", Settings())
     scaled, _ = scale_users(matrix, settings)
     largest = np.linalg.svd(scaled.toarray(), compute_uv=False)[0]
     shrinkage = space.alpha(settings, 0.1) * np.sqrt(30 * 20) / largest

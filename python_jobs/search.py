@@ -10,21 +10,19 @@ tried. Each trial is judged by its mean NDCG@10 on two validation splits of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from python_jobs.evaluation import evaluate_settings
 from python_jobs.holdout import Holdout, Protocol, hold_out
 from python_jobs.search_space import SearchSpace, ensembles
 from python_jobs.settings import Settings
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 METRIC = "ndcg_at_10"
 """What a trial is judged by."""
@@ -65,8 +63,12 @@ class Search:
         return self.ranked[0]
 
 
+Matrices = Mapping[float | None, csr_matrix]
+"""The same cells under each :attr:`Settings.watched_weight` that may be tried."""
+
+
 def search(
-    matrix: csr_matrix,
+    matrices: Matrices,
     timestamps: NDArray[np.int64],
     protocol: Protocol,
     minutes: float,
@@ -79,7 +81,7 @@ def search(
 
     Parameters
     ----------
-    matrix, timestamps
+    matrices, timestamps
         The training part of a split, so that nothing here can see the rest.
     protocol
         How the training part was split off, and is split again for validation.
@@ -100,12 +102,16 @@ def search(
         If the training part has too few interactions to be split again.
     """
     begin = monotonic()
-    splits = validation_splits(matrix, timestamps, protocol)
+    splits = {
+        weight: validation_splits(matrix, timestamps, protocol)
+        for weight, matrix in matrices.items()
+    }
     found = Search([])
 
     def attempt(settings: Settings) -> float:
         started = monotonic()
-        figures = [evaluate_settings(settings, split).metrics[METRIC] for split in splits]
+        validations = splits[settings.watched_weight]
+        figures = [evaluate_settings(settings, split).metrics[METRIC] for split in validations]
         ndcg = float(np.mean(figures))
         trial = Trial(len(found.trials), settings, ndcg, monotonic() - started)
         found.trials.append(trial)
@@ -118,7 +124,7 @@ def search(
 
     start = start or Settings()
     attempt(start)
-    space = SearchSpace(matrix, timestamps, protocol, start)
+    space = SearchSpace(matrices, timestamps, protocol, start)
     study = _study(space, seed)
     while len(found.trials) < 2 or minutes_gone() < minutes * SINGLE_SHARE:
         trial = study.ask()

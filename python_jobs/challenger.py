@@ -1,0 +1,104 @@
+"""The tune job: search settings under MLflow, and register the best as challenger."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from python_jobs.assessment import Assessment, assess
+from python_jobs.evaluation import Evaluation, evaluate_settings
+from python_jobs.factorization import factorize
+from python_jobs.holdout import Holdout, Protocol, hold_out
+from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.progress import Phases
+from python_jobs.publishing import TrainingRun
+from python_jobs.registry import CHALLENGER, set_alias
+from python_jobs.search import Search, Trial, search
+from python_jobs.settings import Settings
+from python_jobs.tracking import Tracking, log_trial, tracked_run
+from python_jobs.training import TrainOptions, log_run, measure, run_tags, weighed_by
+from python_jobs.warehouse import Warehouse
+
+WATCHED_WEIGHTS = (None, 0.5, 2.0, 4.0)
+"""What is tried for ``Settings.watched_weight``, where there are both ratings and watch events."""
+
+
+@dataclass(frozen=True)
+class TuneReport:
+    """What was tried, and what the best was worth on what the search never saw."""
+
+    found: Search
+    started_with: Evaluation
+    """The settings that the search began with, on the held-out part."""
+    assessment: Assessment
+    """The best settings and the baselines, on the same."""
+    run: TrainingRun
+    """The registered challenger; it is not published."""
+
+
+def tune(
+    warehouse: Warehouse,
+    tracking: Tracking,
+    start: Settings,
+    protocol: Protocol,
+    minutes: float,
+    phases: Phases,
+) -> TuneReport:
+    """Search settings for some minutes, and register the best, fitted on everything.
+
+    The holdout is split off first. The search splits the rest again for its validations; the
+    holdout is looked at once, at the end.
+
+    Raises
+    ------
+    UserError
+        If the mart cannot be read, or is too small to be split.
+    """
+    with phases.phase("read"):
+        weights = weights_to_try(warehouse, start)
+        read = {weight: read_interactions(warehouse, weight) for weight in weights}
+    holdouts = {weight: split(interactions, protocol) for weight, interactions in read.items()}
+    tags = run_tags(warehouse, read[start.watched_weight])
+    with tracked_run(tracking, "tune", tags) as run_id:
+        with phases.phase("search", total=round(minutes * 60)) as bar:
+
+            def on_trial(trial: Trial) -> None:
+                log_trial(f"trial {trial.number}", asdict(trial.settings), trial.ndcg)
+                bar.advance(round(trial.seconds))
+
+            found = search(
+                {weight: holdout.train for weight, holdout in holdouts.items()},
+                holdouts[start.watched_weight].train_timestamps,
+                protocol,
+                minutes,
+                start=start,
+                on_trial=on_trial,
+            )
+        best = found.best.settings
+        with phases.phase("evaluate"):
+            started_with = evaluate_settings(start, holdouts[start.watched_weight])
+            assessment = assess(holdouts[best.watched_weight], best)
+        with phases.phase("fit"):
+            interactions = read[best.watched_weight]
+            weighed = weighed_by(interactions, best)
+            fitted = factorize(weighed.matrix, best)
+        with phases.phase("log"):
+            metrics = measure(weighed, fitted, assessment, None)
+            options = TrainOptions(best)
+            run = log_run(tracking, run_id, interactions, fitted, options, metrics, tags)
+        set_alias(tracking, CHALLENGER, run.model_version)
+    return TuneReport(found, started_with, assessment, run)
+
+
+def split(interactions: Interactions, protocol: Protocol) -> Holdout:
+    """Hold the same cells out of interactions, however their scores are weighed."""
+    return hold_out(interactions.matrix, interactions.last_interacted_at, protocol)
+
+
+def weights_to_try(warehouse: Warehouse, start: Settings) -> list[float | None]:
+    """Return the values of ``Settings.watched_weight`` that can make a difference in this mart."""
+    rated, watched = warehouse.client.query(
+        f"select countIf(rating is not null), countIf(watch_count > 0) from {warehouse.mart}"
+    ).first_row
+    if not rated or not watched:
+        return [start.watched_weight]
+    return list(dict.fromkeys([start.watched_weight, *WATCHED_WEIGHTS]))

@@ -1,0 +1,64 @@
+"""``python_jobs tune``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from python_jobs.commands.options import (
+    WantedModel,
+    dbt_options,
+    mlflow_options,
+    model_options,
+    setting,
+)
+from python_jobs.dbt_project import DbtOptions
+
+if TYPE_CHECKING:
+    from python_jobs.holdout import Protocol
+
+
+@click.command("tune", short_help="Search better settings; register the best as challenger.")
+@setting("--minutes", "Time budget of the search.", type=click.FloatRange(min=0), default=10.0)
+@model_options
+@setting(
+    "--protocol",
+    "What is held out of each user: the latest 20 %, or 25 % at random.",
+    type=click.Choice(["temporal", "random"]),
+    default="temporal",
+)
+@mlflow_options
+@dbt_options
+def command(
+    minutes: float,
+    wanted: WantedModel,
+    protocol: Protocol,
+    experiment: str,
+    model_name: str,
+    dbt: DbtOptions,
+) -> None:
+    """Search better settings, and register the best as challenger; publish nothing.
+
+    Rank, regularisation, initialisation, score weights and ensembles are searched, from the
+    settings given, each trial as a nested MLflow run. The best is judged on a part of the data
+    that the search never saw. `python_jobs train --like challenger` puts it before the gate.
+
+    \b
+    Example:
+        python_jobs tune --minutes 5
+    """
+    # Its import looks through every module that is loaded: seconds later on, a blink here.
+    import skops.io  # noqa: F401
+
+    from python_jobs.challenger import tune
+    from python_jobs.progress import shown_phases
+    from python_jobs.screens import show_tuning
+    from python_jobs.tracking import open_tracking
+    from python_jobs.warehouse import open_warehouse
+
+    with open_warehouse(dbt) as warehouse, shown_phases() as phases:
+        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
+        start = wanted.settings(tracking)
+        report = tune(warehouse, tracking, start, protocol, minutes, phases)
+    show_tuning(report)

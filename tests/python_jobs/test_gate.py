@@ -1,0 +1,99 @@
+"""What is refused, what overrides it, and what a model trained like another one is."""
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from scipy.sparse import csr_matrix
+
+from python_jobs.assessment import assess
+from python_jobs.gate import Verdict
+from python_jobs.holdout import hold_out
+from python_jobs.settings import Settings
+
+CURRENT = """
+select run_id, count(), sum(cityHash64(user_id, rank, movie_id, score))
+from ml.recommendations
+where run_id = (select argMax(run_id, published_at) from ml.training_runs)
+group by run_id
+"""
+SABOTAGED = ["train", "--max-components", "1", "--max-iter", "1"]
+
+
+@pytest.fixture(scope="module")
+def gated(trained_project, tmp_path_factory):
+    """A sabotaged model before the gate, then forced past it, and a good one like the first."""
+    project = trained_project.copy(tmp_path_factory.mktemp("gated"))
+    client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
+    before = project.query(CURRENT)
+    refused, again, better = project.many(
+        [
+            (SABOTAGED, {}),
+            (["train", "--like", "challenger", "--no-publish"], {}),
+            (["train", "--like", "1", "--keep", "2"], {}),
+        ]
+    )
+    return project, client, before, (refused, again, better)
+
+
+def test_a_sabotaged_model_is_refused_and_the_old_lists_stay(gated):
+    _, client, before, (refused, _, _) = gated
+    assert refused.returncode == 3
+    assert "was not published: its NDCG@10" in refused.stderr
+    assert "--force" in refused.stderr
+    assert client.get_model_version_by_alias("dataflix-nmf", "challenger").version == 2
+    run = client.get_run(client.get_model_version("dataflix-nmf", "2").run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["gate_passed"] == 0
+    assert run.data.metrics["ndcg_at_10"] < run.data.metrics["champion_ndcg_at_10"]
+    assert before[0][0] not in refused.stdout
+
+
+def test_the_settings_of_a_version_can_be_trained_again(gated):
+    project, client, before, (_, again, better) = gated
+    assert again.returncode == 0, again.stderr
+    run = client.get_run(client.get_model_version("dataflix-nmf", "3").run_id)
+    assert (run.data.params["n_components"], run.data.params["max_iter"]) == ("1", "1")
+    assert better.returncode == 0, better.stderr
+    assert client.get_model_version_by_alias("dataflix-nmf", "champion").version == 4
+    # The same settings on the same data: other run, same lists.
+    assert project.query(CURRENT)[0][1:] == before[0][1:]
+
+
+def test_force_publishes_and_is_recorded(gated):
+    project, client, _, _ = gated
+    (forced,) = project.many([([*SABOTAGED, "--force", "--keep", "2"], {})])
+    assert forced.returncode == 0, forced.stderr
+    champion = client.get_model_version_by_alias("dataflix-nmf", "champion")
+    assert champion.version == 5
+    assert client.get_run(champion.run_id).data.tags["forced"] == "true"
+    assert project.query(CURRENT)[0][0] == champion.run_id
+
+
+def test_retention_keeps_every_table_of_a_run_together(gated):
+    project, _, _, _ = gated
+    tables = ("recommendations", "similar_movies", "movie_factors")
+    kept = [project.query(f"select distinct run_id from ml.{table} order by 1") for table in tables]
+    assert kept[0] == kept[1] == kept[2]
+    assert len(kept[0]) == 2
+
+
+def test_the_tolerance_is_a_share_of_the_champions_figure():
+    for ndcg, passed in [(0.5, True), (0.491, True), (0.489, False)]:
+        assert Verdict(ndcg, 0.5, "1", tolerance=0.02).passed is passed
+
+
+def test_what_is_held_out_has_no_influence_on_the_fit():
+    random = np.random.default_rng(3)
+    matrix = csr_matrix(
+        (random.random((40, 30)) < 0.4) * random.integers(1, 6, (40, 30)), dtype="f4"
+    )
+    times = random.permutation(matrix.nnz).astype(np.int64)
+    holdout = hold_out(matrix, times)
+    planted = matrix.copy()
+    held_out = np.asarray(planted[holdout.test.nonzero()]).size
+    planted[holdout.test.nonzero()] = 1000
+    assert held_out > 40
+    settings = Settings(max_components=4)
+    assert (
+        assess(holdout, settings).metrics() == assess(hold_out(planted, times), settings).metrics()
+    )
