@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.factorization import one_blas_thread
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -55,6 +57,7 @@ def pure_svd(train: csr_matrix, rank: int) -> tuple[NDArray[np.float32], NDArray
     else:
         # A fixed start makes ARPACK's result the same each time.
         start = np.ones(min(scores.shape))
-        right = svds(scores, k=rank, v0=start)[2]
+        with one_blas_thread():
+            right = svds(scores, k=rank, v0=start)[2]
     left = scores @ right.T
     return np.ascontiguousarray(left, np.float32), np.ascontiguousarray(right, np.float32)

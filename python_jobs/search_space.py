@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.factorization import scale_users
+from python_jobs.factorization import one_blas_thread, scale_users
 from python_jobs.holdout import Protocol
 from python_jobs.settings import Settings, choose_rank
 from python_jobs.weighting import weigh
@@ -86,7 +86,8 @@ class SearchSpace:
             largest = float(np.linalg.norm(scaled.data))
         else:
             start = np.ones(min(users, movies))
-            values = svds(scaled.astype(np.float64), 1, v0=start, return_singular_vectors=False)
+            with one_blas_thread():
+                values = svds(scaled.astype(np.float64), 1, v0=start, return_singular_vectors=False)
             largest = float(values[0])
         return shrinkage * largest / float(np.sqrt(users * movies))
 
