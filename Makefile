@@ -24,6 +24,10 @@ clean:
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+docs: .venv/dev
+	@$(BIN)/python docs/generate_commands.py
+	@$(BIN)/python docs/images/ml_architecture.py
+
 profiles.yml:
 	cp profiles.yml.example profiles.yml
 
