@@ -1,0 +1,148 @@
+"""Interactions as real ones are, made inside ClickHouse by SQL and the same every time.
+
+Chance comes from hashes of the user, the number of the draw and a salt, so that neither threads nor
+versions of a random generator matter. What is planted:
+
+- activity: 20 interactions and a log-normal number more for each user;
+- popularity: Mandelbrot's law with exponent 2, ``p(r) ∝ 1 / (r + q)²`` at rank r, whose
+  inverse distribution function is a closed form;
+- tastes: movies are of one of :data:`TASTES` kinds, which are their genres; of a user's draws 40 %
+  are from the user's first taste, 20 % from the second and 40 % from everything;
+- ratings: half stars, higher inside the user's tastes.
+
+A user draws three times as often as needed and keeps the first distinct movies: nobody rates a
+movie twice, and hits are seen by many without being seen by all.
+"""
+
+from __future__ import annotations
+
+from benchmarks.sizes import Size
+from python_jobs.movielens.raw_tables import RawTables
+from python_jobs.movielens.schema import COLUMNS
+from python_jobs.warehouse import Warehouse
+
+TASTES = 20
+SIGMA = 1.1
+"""Standard deviation of the logarithm of activity; MovieLens 1M and 20M have 1.0 and 1.2."""
+STRIDE = 7_919
+"""Prime that scatters popularity ranks over the ids, as in a real catalogue."""
+FIRST_DAY = "2015-01-01"
+FIVE_YEARS = 5 * 365 * 24 * 3600
+USERS_PER_BLOCK = 1_024
+"""So that a block's draws, which are arrays of its users, stay small."""
+
+
+def generate(warehouse: Warehouse, size: Size) -> int:
+    """Fill the raw tables, which must not exist, and return the number of interactions."""
+    tables = RawTables(warehouse, "")
+    warehouse.client.command(f"create database if not exists {tables.database}")
+    for name in COLUMNS:
+        tables.create(tables.live(name), name)
+    for name, query in queries(size).items():
+        warehouse.client.command(f"insert into {tables.live(name)} {query}")
+    return int(warehouse.client.command(f"select count() from {tables.live('ratings')}"))
+
+
+def queries(size: Size) -> dict[str, str]:
+    """Return the query that makes each raw table's rows."""
+    movies = f"""
+        select
+            1 + number * {STRIDE} % {size.movies} as movie_id,
+            concat('Movie ', toString(movie_id)) as title,
+            concat('Taste ', leftPad(toString(number % {TASTES}), 2, '0')) as genres,
+            concat('Director ', toString(cityHash64(number, 'director') % 500)) as director,
+            toUInt16(1930 + cityHash64(number, 'year') % 85) as release_year,
+            toUInt16(70 + cityHash64(number, 'minutes') % 80) as duration_minutes
+        from numbers({size.movies})
+    """
+    users = f"""
+        select
+            number + 1 as user_id,
+            concat('user', toString(user_id), '@example.com') as email,
+            'First' as first_name,
+            'Last' as last_name,
+            arrayElement(['DE', 'FR', 'IN', 'US'], 1 + cityHash64(number, 'country') % 4)
+                as country,
+            toDateTime64('{FIRST_DAY}', 3, 'UTC') as signed_up_at
+        from numbers({size.users})
+    """
+    return {"movies": movies, "users": users, "ratings": ratings(size)}
+
+
+def ratings(size: Size) -> str:
+    """Return the query that draws every user's ratings."""
+    top = 1 / (1 + size.flatness)
+    extra = size.interactions / size.users - 20
+    return f"""
+        with
+        (select avg({_activity("number")}) from numbers({size.users})) as mean_activity,
+
+        drawn as (
+            select
+                number + 1 as user_id,
+                toUInt64(
+                    least(
+                        {size.movies // 2},
+                        20 + {_activity("number")} / assumeNotNull(mean_activity) * {extra}
+                    )
+                ) as wanted,
+                cityHash64(number, 'first taste') % {TASTES} as first_taste,
+                cityHash64(number, 'second taste') % {TASTES} as second_taste,
+                arraySlice(
+                    arrayDistinct(
+                        arrayMap(
+                            draw -> multiIf(
+                                {_chance("draw, 'where'")} < 0.4,
+                                {_rank("draw", size.movies // TASTES, size.flatness, top)}
+                                * {TASTES} + first_taste,
+                                {_chance("draw, 'where'")} < 0.6,
+                                {_rank("draw", size.movies // TASTES, size.flatness, top)}
+                                * {TASTES} + second_taste,
+                                {_rank("draw", size.movies, size.flatness, top)}
+                            ),
+                            range(wanted * 3)
+                        )
+                    ),
+                    1,
+                    wanted
+                ) as places
+            from numbers({size.users})
+        )
+
+        select
+            user_id,
+            1 + place * {STRIDE} % {size.movies} as movie_id,
+            toFloat32(greatest(0.5, least(5, round(2 * (
+                2.2
+                + 1.2 * (place % {TASTES} in (first_taste, second_taste))
+                + {_uniform("user_id, 'mood'")}
+                + {_uniform("place, 'quality'")}
+                + 1.5 * {_uniform("user_id, place, 'noise'")} - 0.7
+            )) / 2))) as rating,
+            toDateTime64('{FIRST_DAY}', 3, 'UTC')
+                + toIntervalSecond(cityHash64(user_id, place, 'when') % {FIVE_YEARS}) as rated_at
+        from drawn
+        array join places as place
+        settings max_block_size = {USERS_PER_BLOCK}
+    """
+
+
+def _uniform(what: str) -> str:
+    """Return a number in (0, 1) that depends on the arguments alone."""
+    return f"((cityHash64({what}) % 16777216 + 0.5) / 16777216)"
+
+
+def _chance(what: str) -> str:
+    return _uniform(f"number, {what}")
+
+
+def _activity(user: str) -> str:
+    """Return a log-normal number, by the transform of Box and Muller (1958)."""
+    radius = f"sqrt(-2 * log({_uniform(f'{user}, 1')}))"
+    return f"exp({SIGMA} * {radius} * cos(2 * pi() * {_uniform(f'{user}, 2')}))"
+
+
+def _rank(draw: str, movies: int, flatness: float, top: float) -> str:
+    """Return a rank from 0, by the inverse of ``(1 - q / (x + q)) / (1 - q / (1 + q))``."""
+    share = f"{top} * {_chance(f'{draw}, 3')}"
+    return f"toUInt64(floor({movies * flatness} * {share} / (1 - {share})))"
