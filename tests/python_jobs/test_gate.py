@@ -77,6 +77,28 @@ def test_retention_keeps_every_table_of_a_run_together(gated):
     assert len(kept[0]) == 2
 
 
+def test_what_tune_finds_is_the_challenger_and_can_be_trained(trained_project, tmp_path):
+    project = trained_project.copy(tmp_path)
+    tuned, trained = project.many(
+        [(["tune", "--minutes", "0"], {}), (["train", "--like", "challenger"], {})]
+    )
+    assert tuned.returncode == 0, tuned.stderr
+    assert "3 trials" in tuned.stdout
+    assert trained.returncode in (0, 3), trained.stderr
+    client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
+    challenger = client.get_run(client.get_model_version("dataflix-nmf", "2").run_id)
+    like_it = client.get_run(client.get_model_version("dataflix-nmf", "3").run_id)
+    for param in ("n_components", "alpha", "ensemble_ranks", "watched_weight", "random_state"):
+        assert like_it.data.params[param] == challenger.data.params[param]
+    trials = client.search_runs(
+        [challenger.info.experiment_id],
+        f"tags.mlflow.parentRunId = '{challenger.info.run_id}'",
+    )
+    validations = [run.data.metrics["validation_ndcg_at_10"] for run in trials]
+    assert len(validations) == 3
+    assert all(0 < ndcg < 1 for ndcg in validations)
+
+
 def test_the_tolerance_is_a_share_of_the_champions_figure():
     for ndcg, passed in [(0.5, True), (0.491, True), (0.489, False)]:
         assert Verdict(ndcg, 0.5, "1", tolerance=0.02).passed is passed
