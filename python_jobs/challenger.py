@@ -62,7 +62,7 @@ def tune(
         with phases.phase("search", total=round(minutes * 60)) as bar:
 
             def on_trial(trial: Trial) -> None:
-                log_trial(f"trial {trial.number}", asdict(trial.settings), trial.ndcg)
+                log_trial(tracking, f"trial {trial.number}", asdict(trial.settings), trial.ndcg)
                 bar.advance(round(trial.seconds))
 
             found = search(

@@ -147,11 +147,12 @@ def log_metrics(metrics: dict[str, float]) -> None:
     mlflow.log_metrics(metrics)
 
 
-def log_trial(name: str, params: dict[str, Any], ndcg: float) -> None:
+def log_trial(tracking: Tracking, name: str, params: dict[str, Any], ndcg: float) -> None:
     """Log one trial of a search as a run nested in the active one."""
     import mlflow
 
-    with mlflow.start_run(run_name=name, nested=True):
+    # A nested run would go to the experiment "Default".
+    with mlflow.start_run(experiment_id=tracking.experiment_id, run_name=name, nested=True):
         mlflow.log_params(params)
         mlflow.log_metric("validation_ndcg_at_10", ndcg)
 
