@@ -81,5 +81,5 @@ def show_load(report: LoadReport) -> None:
             f"\nRejected lines are kept in {report.rejected_lines}; the first of each file:"
         )
         for line in report.rejected:
-            screen.print(f"  {line}", markup=False, soft_wrap=True)
+            screen.print(f"  {line}", markup=False, emoji=False, soft_wrap=True)
     screen.print("\nNext:\n  dbt build\n  python_jobs train")
