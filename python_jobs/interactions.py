@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.errors import UserError
+from python_jobs.movie_positions import MoviePositions, rebuilt
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -56,7 +57,7 @@ def read_interactions(warehouse: Warehouse, watched_weight: float | None = None)
     """
     mart = warehouse.mart
     movie_ids, cells = _movies_of(warehouse, mart)
-    columns = _Columns.allocate(cells)
+    columns, positions = _Columns.allocate(cells), MoviePositions.of(movie_ids)
     query = (
         f"select user_id, movie_id, {score_expression(watched_weight)}, "
         f"toUnixTimestamp64Milli(last_interacted_at) from {mart} order by user_id, movie_id"
@@ -64,7 +65,7 @@ def read_interactions(warehouse: Warehouse, watched_weight: float | None = None)
     with warehouse.client.query_column_block_stream(query) as blocks:
         for block in blocks:
             users, movies, scores, interacted_at = map(np.asarray, block)
-            columns.append(users, _positions(movies, movie_ids, mart), scores, interacted_at)
+            columns.append(users, positions.find(movies, mart), scores, interacted_at)
     return columns.finish(movie_ids, mart, _dbt_invocation_id(warehouse, mart))
 
 
@@ -86,23 +87,6 @@ def _movies_of(warehouse: Warehouse, mart: str) -> tuple[NDArray[np.uint64], int
         )
     movie_ids, counts = result.result_set
     return np.asarray(movie_ids, dtype=np.uint64), int(np.sum(counts))
-
-
-def _positions(
-    movies: NDArray[np.uint64], movie_ids: NDArray[np.uint64], mart: str
-) -> NDArray[np.int32]:
-    positions = np.searchsorted(movie_ids, movies)
-    known = positions < movie_ids.size
-    if not known.all() or not np.array_equal(movie_ids[positions], movies):
-        raise _rebuilt(mart)
-    return positions.astype(np.int32)
-
-
-def _rebuilt(mart: str) -> UserError:
-    return UserError(
-        f"The training mart {mart} was rebuilt while it was being read.",
-        "Run the command again; schedule it after `dbt build`, not beside it.",
-    )
 
 
 def _dbt_invocation_id(warehouse: Warehouse, mart: str) -> str:
@@ -154,7 +138,7 @@ class _Columns:
     ) -> None:
         end = self.filled + users.size
         if end > self.data.size:
-            raise _rebuilt("that python_jobs reads")
+            raise rebuilt("that python_jobs reads")
         self._count_bad(users, scores)
         self.indices[self.filled : end] = positions
         self.data[self.filled : end] = scores
@@ -179,7 +163,7 @@ class _Columns:
         from scipy.sparse import csr_matrix
 
         if self.filled != self.data.size:
-            raise _rebuilt(mart)
+            raise rebuilt(mart)
         if self.bad_scores:
             raise UserError(
                 f"{self.bad_scores:,} of {self.filled:,} scores in {mart} are not positive finite "

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-CELLS_PER_BLOCK = 1 << 18
-"""Stored cells that are predicted at a time: small enough for the cache."""
+CELLS_PER_BLOCK = 1 << 12
+"""Stored cells that are predicted at a time: small enough for the cache, and for memory that is
+used again and not asked for anew."""
 
 
 def reconstruction_metrics(
@@ -41,8 +42,8 @@ def reconstruction_metrics(
         ``mae_observed`` over the stored ones (all in units of the score), and ``sparsity``, the
         percentage of empty cells (0–100).
     """
-    observed = _observed_sums(matrix, W, H)
     W64, H64 = W.astype(np.float64), H.astype(np.float64)
+    observed = _observed_sums(matrix, W64, H64)
     squared_product = float(np.sum((W64.T @ W64) * (H64 @ H64.T)))
     product = float(W64.sum(axis=0) @ H64.sum(axis=1))
     # Rounding can leave a sum of squares just below zero where the fit is perfect.
@@ -69,14 +70,14 @@ class _Sums:
     prediction: float = 0.0
 
 
-def _observed_sums(matrix: csr_matrix, W: NDArray[np.float32], H: NDArray[np.float32]) -> _Sums:
+def _observed_sums(matrix: csr_matrix, W: NDArray[np.float64], H: NDArray[np.float64]) -> _Sums:
     sums = _Sums()
     movie_factors = np.ascontiguousarray(H.T)
     users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
     for start in range(0, matrix.nnz, CELLS_PER_BLOCK):
         cells = slice(start, start + CELLS_PER_BLOCK)
-        left = W[users[cells]].astype(np.float64)
-        right = movie_factors[matrix.indices[cells]]
+        left = W.take(users[cells], axis=0)
+        right = movie_factors.take(matrix.indices[cells], axis=0)
         predicted = np.einsum("ck,ck->c", left, right)
         errors = matrix.data[cells] - predicted
         sums.squared_error += float(errors @ errors)
