@@ -26,7 +26,7 @@ IN_A_LOG = 150
 BOTH_LISTS = 150
 """Width from which a user's history and recommendations fit beside each other."""
 CUT = {"title": 30, "genres": 21, "because you watched": 22}
-"""Widths at which columns are cut in tables; JSON and CSV have them whole."""
+"""Widths at which columns are cut where two tables stand beside each other."""
 
 
 def console() -> Console:
@@ -188,17 +188,23 @@ def show_recommendations(found: list[Recommendation], user_id: int, shape: str) 
         click.echo(f"User {user_id} has seen every movie: there is nothing to recommend.")
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
+def _table(*columns: str, title: str | None = None, cut: bool = False) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in columns:
         width = CUT.get(column)
-        table.add_column(column, no_wrap=True, max_width=width, min_width=None if width else 5)
+        table.add_column(
+            column,
+            no_wrap=True,
+            max_width=width if cut else None,
+            min_width=None if width else len(column),
+        )
     return table
 
 
-def recommendations_table(found: list[Recommendation], title: str) -> Table:
-    """Return recommendations as a table."""
-    table = _table("#", "title", "genres", "score", "because you watched", title=title)
+def recommendations_table(found: list[Recommendation], title: str, cut: bool = False) -> Table:
+    """Return recommendations as a table, with long words cut where it has to be narrow."""
+    columns = ("#", "title", "genres", "score", "because you watched")
+    table = _table(*columns, title=title, cut=cut)
     for movie in found:
         because = movie.because if movie.reason != "popular" else "(popular)"
         table.add_row(str(movie.rank), movie.title, movie.genres, f"{movie.score:.3f}", because)
@@ -206,8 +212,8 @@ def recommendations_table(found: list[Recommendation], title: str) -> Table:
 
 
 def history_table(seen: list[Interaction], title: str) -> Table:
-    """Return a user's history as a table."""
-    table = _table("title", "rating", "watched", title=title)
+    """Return a user's history as a narrow table."""
+    table = _table("title", "rating", "watched", title=title, cut=True)
     for movie in seen:
         rating = "" if movie.rating is None else f"{movie.rating:g}"
         watched = f"{movie.watch_count}×" if movie.watch_count else ""
@@ -237,7 +243,7 @@ def show_demo(
         "\n"
     )
     liked = history_table(seen, f"User {user_id} liked best")
-    listed = recommendations_table(recommended, f"Recommended to user {user_id}")
+    listed = recommendations_table(recommended, f"Recommended to user {user_id}", cut=True)
     if screen.width >= BOTH_LISTS:
         beside = Table.grid(padding=(0, 2))
         beside.add_row(liked, listed)
