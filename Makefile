@@ -24,6 +24,17 @@ clean:
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Time and memory, beside others; nothing else should run on the machine meanwhile.
+bench: .venv/bench
+	@$(BIN)/python -m benchmarks
+
+bench-full: .venv/bench
+	@$(BIN)/python -m benchmarks --full
+
+# Quality beside others, on the mart of the profile, or: make bench-quality MOVIELENS=ml-latest-small
+bench-quality: .venv/bench
+	@$(BIN)/python -m benchmarks.quality $(if $(MOVIELENS),--movielens $(MOVIELENS))
+
 docs: .venv/dev
 	@$(BIN)/python docs/generate_commands.py
 	@$(BIN)/python docs/images/ml_architecture.py
@@ -41,4 +52,8 @@ profiles.yml:
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.venv/bench: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@
