@@ -25,7 +25,7 @@ from python_jobs.evaluation import (
     evaluate_lists,
     judged_users,
 )
-from python_jobs.factorization import scale_users
+from python_jobs.factorization import one_blas_thread, scale_users
 from python_jobs.holdout import Holdout
 from python_jobs.search_space import RANKS, RECENCY
 from python_jobs.settings import Settings, choose_rank
@@ -99,14 +99,15 @@ def judge_als(split: Holdout, params: Params) -> Evaluation:
     """
     from implicit.cpu.als import AlternatingLeastSquares
 
-    model = AlternatingLeastSquares(
-        factors=params["rank"],
-        regularization=params["regularization"],
-        alpha=params["alpha"],
-        iterations=params["iterations"],
-        random_state=42,
-    )
-    model.fit(weighed(split, params), show_progress=False)
+    with one_blas_thread():  # implicit has threads of its own
+        model = AlternatingLeastSquares(
+            factors=params["rank"],
+            regularization=params["regularization"],
+            alpha=params["alpha"],
+            iterations=params["iterations"],
+            random_state=42,
+        )
+        model.fit(weighed(split, params), show_progress=False)
     W, H = np.asarray(model.user_factors), np.asarray(model.item_factors).T
     return evaluate_factors(W, np.ascontiguousarray(H), split)
 
