@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from python_jobs.threads import thread_count
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 USERS_PER_SPAN = 128
@@ -27,7 +29,7 @@ def compiled(function: F) -> F:
 
 
 def over_users(work: Callable[[slice], None], users: int) -> None:
-    """Call work for every span of users, on ``NUMBA_NUM_THREADS`` threads (one a core by default).
+    """Call work for every span of users, on as many threads as :func:`thread_count` says.
 
     Returns when all of it is done; the first error of any span is raised. Compiled functions let go
     of the interpreter lock, so the spans run side by side. numba's own ``parallel=True`` is no
@@ -37,7 +39,7 @@ def over_users(work: Callable[[slice], None], users: int) -> None:
         slice(start, min(users, start + USERS_PER_SPAN))
         for start in range(0, users, USERS_PER_SPAN)
     ]
-    threads = min(len(spans), numba.config.NUMBA_NUM_THREADS)
+    threads = min(len(spans), thread_count())
     if threads <= 1:
         for span in spans:
             work(span)

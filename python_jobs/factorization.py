@@ -73,14 +73,17 @@ def factorize(
     The solver is coordinate descent: Cichocki and Phan, "Fast local algorithms for large scale
     nonnegative matrix and tensor factorizations" (2009), as scikit-learn implements it.
     """
+    from python_jobs.threaded_matrix import on_all_cores
+
     scaled, norms = scale_users(matrix, settings)
     W_blocks, models = [], []
-    for member, rank in enumerate(settings.ranks):
-        model, W = _fit_member(scaled, settings, choose_rank(*matrix.shape, rank), member)
-        W_blocks.append(W)
-        models.append(model)
-        if on_member:
-            on_member()
+    with on_all_cores(scaled) as fast:
+        for member, rank in enumerate(settings.ranks):
+            model, W = _fit_member(fast, settings, choose_rank(*matrix.shape, rank), member)
+            W_blocks.append(W)
+            models.append(model)
+            if on_member:
+                on_member()
     iterations = max(int(model.n_iter_) for model in models)
     return Factorization(
         W=_stack_users(W_blocks, norms),

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.ranking import FOR_KERNELS
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-
-CELLS_PER_BLOCK = 1 << 12
-"""Stored cells that are predicted at a time: small enough for the cache, and for memory that is
-used again and not asked for anew."""
 
 
 def reconstruction_metrics(
@@ -43,45 +40,39 @@ def reconstruction_metrics(
         percentage of empty cells (0–100).
     """
     W64, H64 = W.astype(np.float64), H.astype(np.float64)
-    observed = _observed_sums(matrix, W64, H64)
+    squared_error, absolute_error, squared_prediction, prediction = _observed_sums(matrix, W64, H64)
     squared_product = float(np.sum((W64.T @ W64) * (H64 @ H64.T)))
     product = float(W64.sum(axis=0) @ H64.sum(axis=1))
     # Rounding can leave a sum of squares just below zero where the fit is perfect.
-    squared = max(0.0, observed.squared_error - observed.squared_prediction + squared_product)
-    absolute = max(0.0, observed.absolute_error - observed.prediction + product)
+    squared = max(0.0, squared_error - squared_prediction + squared_product)
+    absolute = max(0.0, absolute_error - prediction + product)
     cells = matrix.shape[0] * matrix.shape[1]
     return {
         "rmse": float(np.sqrt(squared / cells)),
         "mae": absolute / cells,
         "reconstruction_error": float(np.sqrt(squared)),
-        "rmse_observed": float(np.sqrt(observed.squared_error / matrix.nnz)),
-        "mae_observed": observed.absolute_error / matrix.nnz,
+        "rmse_observed": float(np.sqrt(squared_error / matrix.nnz)),
+        "mae_observed": absolute_error / matrix.nnz,
         "sparsity": 100.0 * (1.0 - matrix.nnz / cells),
     }
 
 
-@dataclass
-class _Sums:
-    """Sums over the stored cells, float64."""
+def _observed_sums(
+    matrix: csr_matrix, W: NDArray[np.float64], H: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    from python_jobs.compiled import over_users
+    from python_jobs.reconstruction_kernel import sum_users
 
-    squared_error: float = 0.0
-    absolute_error: float = 0.0
-    squared_prediction: float = 0.0
-    prediction: float = 0.0
+    movie_factors = np.require(H.T, np.float64, FOR_KERNELS)
+    indptr = np.require(matrix.indptr, np.int64, FOR_KERNELS)
+    indices = np.require(matrix.indices, np.int32, FOR_KERNELS)
+    data = np.require(matrix.data, np.float32, FOR_KERNELS)
+    sums = np.zeros((W.shape[0], 4))
 
+    def add_up(span: slice) -> None:
+        ends = slice(span.start, span.stop + 1)
+        sum_users(W[span], movie_factors, indptr[ends], indices, data, sums[span])
 
-def _observed_sums(matrix: csr_matrix, W: NDArray[np.float64], H: NDArray[np.float64]) -> _Sums:
-    sums = _Sums()
-    movie_factors = np.ascontiguousarray(H.T)
-    users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
-    for start in range(0, matrix.nnz, CELLS_PER_BLOCK):
-        cells = slice(start, start + CELLS_PER_BLOCK)
-        left = W.take(users[cells], axis=0)
-        right = movie_factors.take(matrix.indices[cells], axis=0)
-        predicted = np.einsum("ck,ck->c", left, right)
-        errors = matrix.data[cells] - predicted
-        sums.squared_error += float(errors @ errors)
-        sums.absolute_error += float(np.abs(errors).sum())
-        sums.squared_prediction += float(predicted @ predicted)
-        sums.prediction += float(predicted.sum())
-    return sums
+    over_users(add_up, W.shape[0])
+    # One user after the other, so that the sums are the same for any number of threads.
+    return np.asarray(sums.sum(axis=0))

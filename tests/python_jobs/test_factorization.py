@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_matrix
@@ -37,6 +37,7 @@ def _matrix_and_factors(draw):
     return V, W, H
 
 
+@settings(deadline=None)  # The first example may have to wait for the compiler.
 @given(_matrix_and_factors())
 def test_metrics_equal_the_dense_computation(drawn):
     V, W, H = drawn
@@ -44,8 +45,8 @@ def test_metrics_equal_the_dense_computation(drawn):
     assert measured == pytest.approx(_dense_metrics(V, W, H), rel=1e-6, abs=1e-6)
 
 
-def test_metrics_equal_the_dense_computation_over_several_blocks(monkeypatch):
-    monkeypatch.setattr("python_jobs.reconstruction.CELLS_PER_BLOCK", 7)
+def test_metrics_equal_the_dense_computation_over_several_spans(monkeypatch):
+    monkeypatch.setattr("python_jobs.compiled.USERS_PER_SPAN", 7)
     random = np.random.default_rng(1)
     V = (random.random((40, 30)) < 0.3) * random.integers(1, 7, (40, 30)).astype(np.float32)
     W, H = random.random((40, 5), np.float32), random.random((5, 30), np.float32)
