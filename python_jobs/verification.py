@@ -56,13 +56,16 @@ def _unsound_lists(warehouse: Warehouse, staging: str) -> dict[str, int]:
             warehouse.client.command(
                 f"""
                 select count()
-                from {warehouse.mart}
-                where user_id between {{first:UInt64}} and {{last:UInt64}}
-                    and (user_id, movie_id) in (
-                        select user_id, movie_id
-                        from {staging}
-                        where user_id between {{first:UInt64}} and {{last:UInt64}}
-                    )
+                from (
+                    select user_id, movie_id
+                    from {warehouse.mart}
+                    where user_id between {{first:UInt64}} and {{last:UInt64}}
+                ) as seen
+                inner join (
+                    select user_id, movie_id
+                    from {staging}
+                    where user_id between {{first:UInt64}} and {{last:UInt64}}
+                ) as staged using (user_id, movie_id)
                 """,
                 parameters=parameters,
             )
