@@ -7,15 +7,14 @@ vars and environment variables mean here what they mean to ``dbt run``.
 
 from __future__ import annotations
 
-from contextlib import chdir
-from dataclasses import dataclass
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from python_jobs.errors import UserError
-
-if TYPE_CHECKING:
-    from dbt.contracts.graph.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,42 @@ class DbtOptions:
 
 
 @dataclass(frozen=True)
+class Credentials:
+    """What a connection needs of the profile's target; each under dbt's own name for it."""
+
+    type: str
+    """``chdb`` or ``clickhouse``."""
+    chdb_path: str = ""
+    """Directory of an embedded database; a relative one is relative to the project."""
+    host: str = ""
+    port: int | None = None
+    user: str | None = None
+    password: str = field(default="", repr=False)
+    secure: bool = False
+    verify: bool = True
+    client_cert: str | None = None
+    client_cert_key: str | None = None
+    server_host_name: str | None = None
+    connect_timeout: int = 10
+    send_receive_timeout: int = 300
+    compression: str = ""
+    custom_settings: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class DbtProject:
-    """A parsed project: its directory, the target's credentials and the manifest."""
+    """A parsed project: its directory, the target's credentials and the names of its relations."""
 
     directory: Path
     """Directory of ``dbt_project.yml``, absolute."""
     target: str
     """Name of the target in use."""
-    credentials: Any
-    """The adapter's credentials object of that target."""
-    manifest: Manifest
+    credentials: Credentials
+    """Where that target's ClickHouse is."""
+    models: dict[str, tuple[str, str]]
+    """Schema and identifier of each enabled model, by name."""
+    sources: dict[str, tuple[str, str]]
+    """Schema and identifier of each enabled source table, by ``source.table``."""
 
     def model(self, name: str) -> str:
         """Return a model's relation as ``database.table``.
@@ -59,7 +84,7 @@ class DbtProject:
         UserError
             If the project has no enabled model of that name.
         """
-        return self._relation(name, self.manifest.ref_lookup.find(name, None, None, self.manifest))
+        return self._relation(name, self.models)
 
     def source(self, source: str, table: str) -> str:
         """Return a source table's relation as ``database.table``.
@@ -69,16 +94,15 @@ class DbtProject:
         UserError
             If the project has no enabled source of that name.
         """
-        key = f"{source}.{table}"
-        return self._relation(key, self.manifest.source_lookup.find(key, None, self.manifest))
+        return self._relation(f"{source}.{table}", self.sources)
 
-    def _relation(self, name: str, node: Any) -> str:
-        if node is None:
+    def _relation(self, name: str, known: dict[str, tuple[str, str]]) -> str:
+        if name not in known:
             raise UserError(
                 f"The dbt project in {self.directory} has no enabled node called {name}.",
                 "Run `dbt ls` to see what it has; python_jobs needs the models as shipped.",
             )
-        return f"{quoted(node.schema)}.{quoted(node.identifier)}"
+        return ".".join(map(quoted, known[name]))
 
 
 def quoted(identifier: str) -> str:
@@ -87,32 +111,50 @@ def quoted(identifier: str) -> str:
     return identifier if plain else "`" + identifier.replace("`", "\\`") + "`"
 
 
-def load_project(options: DbtOptions) -> DbtProject:
-    """Parse the dbt project as ``dbt parse`` does (from its cache where nothing changed).
+class Question:
+    """dbt reading the project in a process of its own; the asker may do something else meanwhile.
 
-    Raises
-    ------
-    UserError
-        If dbt finds no project, no profile, no such target, or an error in any of them.
+    Parameters
+    ----------
+    options
+        dbt's options; they choose the project, the profile and the target.
     """
-    from dbt.cli.main import dbtRunner
-    from dbt.config.runtime import load_profile
-    from dbt.flags import get_flags
 
-    quiet = ["--log-level", "none", "--log-level-file", "none", "--no-send-anonymous-usage-stats"]
-    # dbt changes into the project's directory, and stays there.
-    with chdir(Path.cwd()):
-        result = dbtRunner().invoke(["parse", "--no-write-json", *quiet, *options.arguments()])
-    if not result.success:
-        raise UserError(f"dbt cannot read the project: {result.exception}", _parse_hint(options))
-    flags = get_flags()
-    profile = load_profile(flags.PROJECT_DIR, flags.VARS, flags.PROFILE, flags.TARGET)
-    return DbtProject(
-        directory=Path(flags.PROJECT_DIR).resolve(),
-        target=profile.target_name,
-        credentials=profile.credentials,
-        manifest=result.result,
-    )
+    def __init__(self, options: DbtOptions) -> None:
+        self._options = options
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "python_jobs.dbt_answers", *options.arguments()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def answer(self) -> DbtProject:
+        """Wait for dbt's answer.
+
+        Raises
+        ------
+        UserError
+            If dbt finds no project, no profile, no such target, or an error in any of them.
+        """
+        said, complaint = self._process.communicate()
+        if self._process.returncode:
+            last = (complaint.strip() or "it ended without a word").splitlines()[-1]
+            found: dict[str, Any] = {"error": last}
+        else:
+            found = json.loads(said)
+        if "error" in found:
+            raise UserError(
+                f"dbt cannot read the project: {found['error']}", _parse_hint(self._options)
+            )
+        return DbtProject(
+            directory=Path(found["directory"]),
+            target=found["target"],
+            credentials=Credentials(**found["credentials"]),
+            models={name: (schema, table) for name, (schema, table) in found["models"].items()},
+            sources={name: (schema, table) for name, (schema, table) in found["sources"].items()},
+        )
 
 
 def _parse_hint(options: DbtOptions) -> str:

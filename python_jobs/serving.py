@@ -52,21 +52,6 @@ class Interaction:
     watch_count: int
 
 
-def parse_user(text: str) -> int:
-    """Return a user id given as text.
-
-    Raises
-    ------
-    UserError
-        If it is not a whole number that fits ``UInt64``.
-    """
-    if text.isascii() and text.isdigit() and int(text) < 2**64:
-        return int(text)
-    raise UserError(
-        f"{text!r} is not a user id.", "User ids are whole numbers, as in mart_users.user_id."
-    )
-
-
 def recommend(
     warehouse: Warehouse, model: RegisteredModel, user_id: int, top: int
 ) -> list[Recommendation]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from mlflow import MlflowClient
     from numpy.typing import NDArray
-
-QUIET_DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # MLflow's own defaults retry for minutes before they say that nobody is there.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-}
 
 
 @dataclass(frozen=True)
@@ -69,14 +60,8 @@ def open_tracking(project_dir: Path, experiment: str, model_name: str) -> Tracki
     UserError
         If the store cannot be reached.
     """
-    for name, value in QUIET_DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    import mlflow
+    from python_jobs.quiet_mlflow import mlflow
 
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
-    # It warns at every run that NMF has no `predict`; `transform` is what is used of it.
-    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_dir / 'mlflow.db'}"
     try:
         mlflow.set_tracking_uri(uri)

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
-from python_jobs.dbt_project import DbtOptions, DbtProject, load_project
+from python_jobs.dbt_project import Credentials, DbtOptions, DbtProject, Question
 from python_jobs.errors import UserError
 
 UNKNOWN_TABLE, UNKNOWN_DATABASE, ACCESS_DENIED, AUTHENTICATION_FAILED = 60, 81, 497, 516
@@ -31,7 +30,7 @@ class Warehouse:
     @property
     def embedded(self) -> bool:
         """Whether this process is the only one that can have the database open."""
-        return bool(self.project.credentials.type == "chdb")
+        return self.project.credentials.type == "chdb"
 
     @property
     def mart(self) -> str:
@@ -55,13 +54,13 @@ class Warehouse:
 
 
 @contextmanager
-def open_warehouse(options: DbtOptions, *, create: bool = False) -> Iterator[Warehouse]:
+def open_warehouse(dbt: DbtOptions | Question, *, create: bool = False) -> Iterator[Warehouse]:
     """Open the ClickHouse of dbt's profile for the length of a ``with`` block.
 
     Parameters
     ----------
-    options
-        dbt's options; they choose the project, the profile and the target.
+    dbt
+        dbt's options, or the question that was asked with them.
     create
         Whether an embedded database that does not exist yet may be made.
 
@@ -71,7 +70,8 @@ def open_warehouse(options: DbtOptions, *, create: bool = False) -> Iterator[War
         If dbt cannot read the project, or ClickHouse cannot be reached or opened; and, from the
         body, if a relation that dbt builds is missing.
     """
-    project = load_project(options)
+    question = Question(dbt) if isinstance(dbt, DbtOptions) else dbt
+    project = question.answer()
     if project.credentials.type == "chdb" and not create:
         _require_embedded(project)
     client = new_client(project)
@@ -98,7 +98,7 @@ def new_client(project: DbtProject) -> Client:
 
 def embedded_path(project: DbtProject) -> Path:
     """Return the embedded database's directory; a relative one is relative to the project."""
-    return project.directory / str(project.credentials.chdb_path)
+    return project.directory / project.credentials.chdb_path
 
 
 def _require_embedded(project: DbtProject) -> None:
@@ -133,7 +133,7 @@ def _embedded_client(path: Path) -> Client:
         ) from error
 
 
-def _server_client(credentials: Any) -> Client:
+def _server_client(credentials: Credentials) -> Client:
     address = f"{credentials.host}:{credentials.port or 'default port'}"
     # Both warn of each failed attempt; the exception says it once, and is shown.
     for logger in ("clickhouse_connect", "urllib3"):
@@ -185,7 +185,7 @@ def explained_errors(project: DbtProject) -> Iterator[None]:
     try:
         yield
     except ClickHouseError as error:
-        code, secret = error_code(error), str(getattr(project.credentials, "password", ""))
+        code, secret = error_code(error), project.credentials.password
         if code in (UNKNOWN_TABLE, UNKNOWN_DATABASE):
             raise UserError(
                 f"A table is missing: {_first_line(error)}",

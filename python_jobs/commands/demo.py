@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options
+from python_jobs.commands.options import dbt_options, mlflow_options, parse_user
+from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 EMBEDDED = "embedded"
@@ -24,24 +25,19 @@ def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> Non
         python_jobs demo --user 7
     """
     from python_jobs.pipeline import REFRESH, SEED, run_steps
-    from python_jobs.published import list_runs
-    from python_jobs.registry import load_model
-    from python_jobs.screens import show_demo
-    from python_jobs.serving import history, parse_user, recommend
-    from python_jobs.tracking import open_tracking
-    from python_jobs.warehouse import open_warehouse
 
     user_id = parse_user(user)
     # Never a server by default: the sample would replace the raw tables there.
     dbt = replace(dbt, target=dbt.target or EMBEDDED)
     run_steps((SEED, *REFRESH), dbt)
-    with open_warehouse(dbt) as warehouse:
-        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        model = load_model(tracking)
-        show_demo(
-            list_runs(warehouse)[0],
-            tracking,
-            history(warehouse, user_id, limit=10),
-            recommend(warehouse, model, user_id, top=10),
-            user_id,
-        )
+    with tracked_session(dbt, experiment, model_name, "python_jobs.serving") as job:
+        from python_jobs.published import list_runs
+        from python_jobs.registry import load_model
+        from python_jobs.screens import show_demo
+        from python_jobs.serving import history, recommend
+
+        model = load_model(job.tracking)
+        run = list_runs(job.warehouse)[0]
+        seen = history(job.warehouse, user_id, limit=10)
+        recommended = recommend(job.warehouse, model, user_id, top=10)
+    show_demo(run, job.tracking, seen, recommended, user_id)

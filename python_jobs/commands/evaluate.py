@@ -13,6 +13,7 @@ from python_jobs.commands.options import (
     model_options,
     setting,
 )
+from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 if TYPE_CHECKING:
@@ -38,20 +39,17 @@ def command(
     Example:
         python_jobs evaluate --like champion --protocol random
     """
-    from python_jobs.assessment import assess
-    from python_jobs.holdout import hold_out
-    from python_jobs.interactions import read_interactions
-    from python_jobs.progress import shown_phases
-    from python_jobs.screens import show_assessment
-    from python_jobs.tracking import open_tracking
-    from python_jobs.warehouse import open_warehouse
+    needed = ("sklearn.decomposition", "python_jobs.assessment")
+    with tracked_session(dbt, experiment, model_name, *needed) as job:
+        from python_jobs.assessment import assess
+        from python_jobs.holdout import hold_out
+        from python_jobs.interactions import read_interactions
+        from python_jobs.screens import show_assessment
 
-    with open_warehouse(dbt) as warehouse, shown_phases() as phases:
-        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        settings = wanted.settings(tracking)
-        with phases.phase("read"):
-            interactions = read_interactions(warehouse, settings.watched_weight)
-        with phases.phase("evaluate"):
+        settings = wanted.settings(job.tracking)
+        with job.phases.phase("read"):
+            interactions = read_interactions(job.warehouse, settings.watched_weight)
+        with job.phases.phase("evaluate"):
             holdout = hold_out(interactions.matrix, interactions.last_interacted_at, protocol)
             assessment = assess(holdout, settings)
     show_assessment(assessment, protocol)

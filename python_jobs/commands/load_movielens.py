@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from python_jobs.commands.options import dbt_options
+from python_jobs.commands.session import session
 from python_jobs.dbt_project import DbtOptions
 
 
@@ -28,13 +29,12 @@ def command(path: Path, replace: bool, dbt: DbtOptions) -> None:
     Example:
         python_jobs load-movielens ml-25m.zip
     """
-    from python_jobs.movielens.loading import load
-    from python_jobs.movielens.report import show_load
     from python_jobs.movielens.source import Release
-    from python_jobs.progress import shown_phases
-    from python_jobs.warehouse import open_warehouse
 
     release = Release(path)
-    with open_warehouse(dbt, create=True) as warehouse, shown_phases() as phases:
-        report = load(warehouse, release, phases, replace_any=replace)
+    with session(dbt, "python_jobs.movielens.loading", create=True) as job:
+        from python_jobs.movielens.loading import load
+        from python_jobs.movielens.report import show_load
+
+        report = load(job.warehouse, release, job.phases, replace_any=replace)
     show_load(report)

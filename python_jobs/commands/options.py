@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_jobs.dbt_project import DbtOptions
+from python_jobs.errors import UserError
 
 if TYPE_CHECKING:
     from python_jobs.settings import Settings
@@ -141,3 +142,18 @@ def model_options(command: Command) -> Command:
         return command(*args, wanted=wanted, **kwargs)
 
     return wrapped
+
+
+def parse_user(text: str) -> int:
+    """Return a user id given as text.
+
+    Raises
+    ------
+    UserError
+        If it is not a whole number that fits ``UInt64``.
+    """
+    if text.isascii() and text.isdigit() and int(text) < 2**64:
+        return int(text)
+    raise UserError(
+        f"{text!r} is not a user id.", "User ids are whole numbers, as in mart_users.user_id."
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, setting
+from python_jobs.commands.options import dbt_options, mlflow_options, parse_user, setting
+from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 
@@ -29,14 +30,12 @@ def command(
     Example:
         python_jobs recommend --user 42 --top 5 --format json
     """
-    from python_jobs.registry import load_model
-    from python_jobs.screens import show_recommendations
-    from python_jobs.serving import parse_user, recommend
-    from python_jobs.tracking import open_tracking
-    from python_jobs.warehouse import open_warehouse
-
     user_id = parse_user(user)
-    with open_warehouse(dbt) as warehouse:
-        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        model = load_model(tracking)
-        show_recommendations(recommend(warehouse, model, user_id, top), user_id, shape)
+    with tracked_session(dbt, experiment, model_name, "python_jobs.serving") as job:
+        from python_jobs.registry import load_model
+        from python_jobs.screens import show_recommendations
+        from python_jobs.serving import recommend
+
+        model = load_model(job.tracking)
+        found = recommend(job.warehouse, model, user_id, top)
+    show_recommendations(found, user_id, shape)

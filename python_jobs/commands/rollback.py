@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from python_jobs.commands.options import dbt_options, mlflow_options
+from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 
@@ -19,14 +20,11 @@ def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> N
     Example:
         python_jobs rollback 5f0c2d1e8a7b4c3d9e6f5a4b3c2d1e0f
     """
-    from python_jobs.publishing import rollback
-    from python_jobs.registry import CHAMPION, set_alias
-    from python_jobs.tracking import open_tracking
-    from python_jobs.warehouse import open_warehouse
+    with tracked_session(dbt, experiment, model_name) as job:
+        from python_jobs.publishing import rollback
+        from python_jobs.registry import CHAMPION, set_alias
 
-    with open_warehouse(dbt) as warehouse:
-        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        version = rollback(warehouse, run_id)
-        set_alias(tracking, CHAMPION, version)
+        version = rollback(job.warehouse, run_id)
+        set_alias(job.tracking, CHAMPION, version)
     click.echo(f"Run {run_id} (version {version}) is current again.")
     click.echo("Dashboards follow with: dbt build --select source:recommender+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from python_jobs.commands.options import dbt_options
+from python_jobs.commands.session import session
 from python_jobs.dbt_project import DbtOptions
 
 
@@ -17,9 +18,9 @@ def command(dbt: DbtOptions) -> None:
     Example:
         python_jobs runs
     """
-    from python_jobs.published import list_runs
-    from python_jobs.screens import show_runs
-    from python_jobs.warehouse import open_warehouse
+    with session(dbt, "python_jobs.screens") as job:
+        from python_jobs.published import list_runs
+        from python_jobs.screens import show_runs
 
-    with open_warehouse(dbt) as warehouse:
-        show_runs(list_runs(warehouse))
+        runs = list_runs(job.warehouse)
+    show_runs(runs)

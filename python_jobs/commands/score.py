@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from python_jobs.commands.options import dbt_options, mlflow_options, setting
+from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 
@@ -20,14 +21,11 @@ def command(top: int, keep: int, experiment: str, model_name: str, dbt: DbtOptio
     Example:
         python_jobs score --top 50
     """
-    from python_jobs.progress import shown_phases
-    from python_jobs.registry import load_model
-    from python_jobs.scoring import score
-    from python_jobs.screens import show_scoring
-    from python_jobs.tracking import open_tracking
-    from python_jobs.warehouse import open_warehouse
+    needed = ("sklearn.decomposition", "python_jobs.scoring")
+    with tracked_session(dbt, experiment, model_name, *needed) as job:
+        from python_jobs.registry import load_model
+        from python_jobs.scoring import score
+        from python_jobs.screens import show_scoring
 
-    with open_warehouse(dbt) as warehouse, shown_phases() as phases:
-        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        report = score(warehouse, load_model(tracking), top, keep, phases)
+        report = score(job.warehouse, load_model(job.tracking), top, keep, job.phases)
     show_scoring(report)

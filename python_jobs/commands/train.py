@@ -11,6 +11,7 @@ from python_jobs.commands.options import (
     model_options,
     setting,
 )
+from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 
@@ -49,20 +50,15 @@ def command(
     Example:
         python_jobs train --max-components 20 --no-publish
     """
-    # Its import looks through every module that is loaded: seconds later on, a blink here.
-    import skops.io  # noqa: F401
+    # skops first: its import looks through every module that is loaded.
+    needed = ("skops.io", "python_jobs.training")
+    with tracked_session(dbt, experiment, model_name, *needed) as job:
+        from python_jobs.gate import refusal
+        from python_jobs.screens import show_training
+        from python_jobs.training import TrainOptions, train
 
-    from python_jobs.gate import refusal
-    from python_jobs.progress import shown_phases
-    from python_jobs.screens import show_training
-    from python_jobs.tracking import open_tracking
-    from python_jobs.training import TrainOptions, train
-    from python_jobs.warehouse import open_warehouse
-
-    with open_warehouse(dbt) as warehouse, shown_phases() as phases:
-        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
         options = TrainOptions(
-            settings=wanted.settings(tracking),
+            settings=wanted.settings(job.tracking),
             top=top,
             publish=publish,
             evaluate=evaluate,
@@ -70,7 +66,7 @@ def command(
             tolerance=tolerance,
             keep=keep,
         )
-        report = train(warehouse, tracking, options, phases)
-    show_training(report, tracking)
+        report = train(job.warehouse, job.tracking, options, job.phases)
+    show_training(report, job.tracking)
     if publish and not report.published and report.verdict:
         raise refusal(report.verdict, report.run.model_version)

@@ -13,6 +13,7 @@ from python_jobs.commands.options import (
     model_options,
     setting,
 )
+from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 if TYPE_CHECKING:
@@ -48,17 +49,12 @@ def command(
     Example:
         python_jobs tune --minutes 5
     """
-    # Its import looks through every module that is loaded: seconds later on, a blink here.
-    import skops.io  # noqa: F401
+    # skops first: its import looks through every module that is loaded.
+    needed = ("skops.io", "python_jobs.challenger")
+    with tracked_session(dbt, experiment, model_name, *needed) as job:
+        from python_jobs.challenger import tune
+        from python_jobs.screens import show_tuning
 
-    from python_jobs.challenger import tune
-    from python_jobs.progress import shown_phases
-    from python_jobs.screens import show_tuning
-    from python_jobs.tracking import open_tracking
-    from python_jobs.warehouse import open_warehouse
-
-    with open_warehouse(dbt) as warehouse, shown_phases() as phases:
-        tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        start = wanted.settings(tracking)
-        report = tune(warehouse, tracking, start, protocol, minutes, phases)
+        start = wanted.settings(job.tracking)
+        report = tune(job.warehouse, job.tracking, start, protocol, minutes, job.phases)
     show_tuning(report)

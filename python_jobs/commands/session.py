@@ -1,0 +1,88 @@
+"""How a command begins: dbt reads the project while the command's own modules load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from python_jobs.dbt_project import DbtOptions, Question
+from python_jobs.progress import Phases, shown_phases
+
+if TYPE_CHECKING:
+    from python_jobs.tracking import Tracking
+    from python_jobs.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a command works with while it runs."""
+
+    warehouse: Warehouse
+    phases: Phases
+    """Shown on a terminal from the start on."""
+
+
+@dataclass(frozen=True)
+class TrackedSession(Session):
+    """The same, with MLflow."""
+
+    tracking: Tracking
+
+
+@contextmanager
+def session(dbt: DbtOptions, *modules: str, create: bool = False) -> Iterator[Session]:
+    """Open the warehouse for the length of a ``with`` block.
+
+    Parameters
+    ----------
+    dbt
+        dbt's options.
+    modules
+        What to import while dbt reads the project. The two take seconds each, on a core each.
+    create
+        Whether an embedded database that does not exist yet may be made.
+
+    Raises
+    ------
+    UserError
+        As :func:`python_jobs.warehouse.open_warehouse` does.
+    """
+    with shown_phases() as phases, ExitStack() as stack:
+        with phases.phase("start"):
+            warehouse = _enter(stack, dbt, modules, create=create)
+        yield Session(warehouse, phases)
+
+
+@contextmanager
+def tracked_session(
+    dbt: DbtOptions, experiment: str, model_name: str, *modules: str
+) -> Iterator[TrackedSession]:
+    """Open the warehouse as :func:`session` does, and reach MLflow.
+
+    Raises
+    ------
+    UserError
+        As :func:`python_jobs.warehouse.open_warehouse` and
+        :func:`python_jobs.tracking.open_tracking` do.
+    """
+    with shown_phases() as phases, ExitStack() as stack:
+        with phases.phase("start"):
+            warehouse = _enter(stack, dbt, (*modules, "python_jobs.quiet_mlflow"))
+            from python_jobs.tracking import open_tracking
+
+            tracking = open_tracking(warehouse.project.directory, experiment, model_name)
+        yield TrackedSession(warehouse, phases, tracking)
+
+
+def _enter(
+    stack: ExitStack, dbt: DbtOptions, modules: tuple[str, ...], *, create: bool = False
+) -> Warehouse:
+    question = Question(dbt)
+    for module in modules:
+        import_module(module)
+    from python_jobs.warehouse import open_warehouse
+
+    return stack.enter_context(open_warehouse(question, create=create))

@@ -1,0 +1,25 @@
+"""MLflow, imported with this project's defaults: no telemetry, no bars, no minutes of retries."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # MLflow's own defaults retry for minutes before they say that nobody is there.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+for _name, _value in DEFAULTS.items():
+    os.environ.setdefault(_name, _value)
+
+import mlflow  # noqa: E402  # it reads them when it is imported
+
+for _logger in ("mlflow", "alembic"):
+    logging.getLogger(_logger).setLevel(logging.WARNING)
+# It warns at every run that NMF has no `predict`; `transform` is what is used of it.
+logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
+
+__all__ = ["mlflow"]
