@@ -50,7 +50,12 @@ def run_size(size: Size, directory: Path, rates: Rates) -> dict[str, Any]:
         "recommendations": lists,
         "commands": {name: usage.as_dict() for name, usage in commands.items()},
         "mart_model_seconds": mart_model_seconds,
-        "phases": phases_of(metrics),
+        "phases": {
+            # The start is in the command's own row.
+            name: cost
+            for name, cost in phases_of(metrics).items()
+            if name != "start"
+        },
         "metrics": {k: v for k, v in metrics.items() if not k.startswith("phase_")},
         "limits": {
             name: {"seconds": least.seconds(rates), "what": least.what}

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests.python_jobs.conftest import REPOSITORY
-from tests.python_jobs.killed_publisher import STEPS
+from tests.python_jobs.publisher import STEPS
 
 CURRENT = """
 select run_id, count()
@@ -25,10 +25,10 @@ select
 
 
 def _publish_and_die(project, step):
-    script = "tests.python_jobs.killed_publisher"
+    script = "tests.python_jobs.publisher"
     path = project.directory / ".chdb"
     return subprocess.run(
-        [sys.executable, "-m", script, str(path), step, f"killed_{step}"],
+        [sys.executable, "-m", script, str(path), f"killed_{step}", "7", step],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -137,3 +137,15 @@ def test_a_database_that_cannot_be_opened_is_explained(
     assert done.returncode != 0
     assert "cannot be made" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_mart_spills_in_place_of_growing(built_project: Project, warehouse: Any) -> None:
+    ran = built_project.directory / "target/run/dataflix/models/marts/mart_user_movie_matrix.sql"
+    assert "max_bytes_before_external_group_by=2000000000" in ran.read_text().replace(" ", "")
+    rows = "select count(), groupBitXor(cityHash64(*)) from staging.int_user_movie_interactions"
+    spilled = "select sum(value) from system.events where event = 'ExternalAggregationWritePart'"
+    # The sample is too small for ClickHouse to think of it by itself.
+    small = {"group_by_two_level_threshold": 1, "max_bytes_before_external_group_by": 1}
+    in_memory, before = warehouse.client.query(rows).first_row, warehouse.client.command(spilled)
+    assert warehouse.client.query(rows, settings=small).first_row == in_memory
+    assert warehouse.client.command(spilled) > before

@@ -7,7 +7,6 @@ import sys
 import tracemalloc
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -147,7 +146,7 @@ def test_the_same_bits_in_any_blocks_and_on_any_threads(monkeypatch: pytest.Monk
     for users_per_block in (1, 97, 699, 700):
         assert columns(list(top_n_blocks(W, H, seen, 15, users_per_block))) == whole
     for number in (1, 2, 5):
-        monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", number)
+        monkeypatch.setenv("NUMBA_NUM_THREADS", str(number))
         monkeypatch.setattr(compiled, "USERS_PER_SPAN", 50 * number)
         assert columns(list(top_n_blocks(W, H, seen, 15))) == whole
 

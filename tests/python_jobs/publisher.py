@@ -1,7 +1,8 @@
-"""Publishes a run and dies by SIGKILL at one step: ``killed_publisher.py DATABASE STEP RUN_ID``.
+"""Publishes a run without dbt: ``publisher.py DATABASE RUN_ID USERS [STEP]``.
 
-Run as a program by test_crashes.py. It opens the embedded database without dbt, whose import would
-take longer than everything else here; the names are those of the embedded target.
+Run as a program by test_crashes.py, for what it leaves where it is killed at STEP, and by
+test_publishing.py, for the memory that it takes, which it prints in MiB. dbt's answer would take
+longer than everything else here; the names are those of the embedded target.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import clickhouse_connect
 
 from python_jobs import publishing
+from python_jobs.progress import peak_rss_mib
 from python_jobs.warehouse import Warehouse
 from tests.python_jobs.publishing_data import lists, run_of
 
@@ -52,16 +54,18 @@ def kill_at(step: str) -> None:
 
 
 def main() -> None:
-    path, step, run_id = sys.argv[1:]
+    path, run_id, users, *step = sys.argv[1:]
     project: Any = SimpleNamespace(
         credentials=SimpleNamespace(type="chdb"),
         model=lambda name: f"analytics.{name}",
         source=lambda source, table: f"ml.{table}",
     )
     client = clickhouse_connect.get_client(interface="chdb", path=path)
-    kill_at(step)
-    tables = {"recommendations": lists(users=7, top=4, blocks=3)}
+    if step:
+        kill_at(step[0])
+    tables = {"recommendations": lists(int(users), top=4, blocks=max(3, int(users) // 8_192))}
     publishing.publish(Warehouse(client, project), run_of(run_id), tables, keep=5)
+    print(round(peak_rss_mib()))
 
 
 if __name__ == "__main__":
