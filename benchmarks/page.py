@@ -170,4 +170,10 @@ def peers_table(sizes: dict[str, Result]) -> str:
                          f"{users / found['seconds']:,.0f}", *same))  # fmt: skip
         rows.append((f"implicit's ALS fit, {TITLES[name]}", f"{peers['als']['seconds']:.2f}",
                      "", "", "", ""))  # fmt: skip
+        plain = peers["plain_fit"]
+        bits = "the same" if plain["factors"] == peers["factors"] else "other"
+        rows.append((f"scikit-learn's NMF fit on one core, {bits} factors, {TITLES[name]}",
+                     f"{plain['seconds']:.2f}", "", "", "", ""))  # fmt: skip
+        rows.append((f"our fit, {TITLES[name]}",
+                     f"{result['phases']['fit']['wall_seconds']:.2f}", "", "", "", ""))  # fmt: skip
     return table(("", "seconds", "users/s", "identical lists", "tied", "other"), rows)

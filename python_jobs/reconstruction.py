@@ -59,7 +59,7 @@ def reconstruction_metrics(
 
 def _observed_sums(
     matrix: csr_matrix, W: NDArray[np.float64], H: NDArray[np.float64]
-) -> NDArray[np.float64]:
+) -> list[float]:
     from python_jobs.compiled import over_users
     from python_jobs.reconstruction_kernel import sum_users
 
@@ -75,4 +75,4 @@ def _observed_sums(
 
     over_users(add_up, W.shape[0])
     # One user after the other, so that the sums are the same for any number of threads.
-    return np.asarray(sums.sum(axis=0))
+    return [float(total) for total in sums.sum(axis=0)]
