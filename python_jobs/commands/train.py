@@ -51,7 +51,7 @@ def command(
         python_jobs train --max-components 20 --no-publish
     """
     # skops first: its import looks through every module that is loaded.
-    needed = ("skops.io", "python_jobs.training")
+    needed = ("skops.io", "python_jobs.training", "python_jobs.reconstruction_kernel")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
         from python_jobs.gate import refusal
         from python_jobs.screens import show_training
