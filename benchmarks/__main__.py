@@ -15,12 +15,14 @@ import sys
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from benchmarks.limits import Rates
 from benchmarks.machine import machine
 from benchmarks.run_size import run_size, say
 from benchmarks.scratch import REPOSITORY, Scratch
 from benchmarks.sizes import SIZES, WARM_UP
+from benchmarks.startup import measure_startup
 
 RESULTS = REPOSITORY / "target/bench/results.json"
 """Written after every size, so that a run that is cut short leaves what it measured."""
@@ -55,13 +57,15 @@ def measure(names: list[str], results_file: Path) -> None:
     # Not here: a process passes its peak memory on to those that it starts.
     scratch.run_module("limits", str(rates_file))
     rates = json.loads(rates_file.read_text())
-    results = {
+    results: dict[str, Any] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
         "machine": machine(),
         "rates": rates,
         "sizes": {},
     }
     warm_up = run_size(WARM_UP, directory / WARM_UP.name, Rates(**rates))
+    say("start-up, on the sample")
+    results["startup"] = measure_startup(directory / "sample")
     for name in names:
         result = run_size(SIZES[name], directory / name, Rates(**rates))
         # What `train` holds when it has read next to nothing.

@@ -17,7 +17,14 @@ from benchmarks.targets import (
     usual_peak,
     verdicts,
 )
-from benchmarks.words import ABOUT_DATA, ABOUT_FIGURES, ABOUT_PEERS, ABOUT_USUAL, INTRODUCTION
+from benchmarks.words import (
+    ABOUT_DATA,
+    ABOUT_FIGURES,
+    ABOUT_PEERS,
+    ABOUT_START,
+    ABOUT_USUAL,
+    INTRODUCTION,
+)
 from python_jobs.progress import MEBIBYTE
 
 TITLES = {"1m": "1 M interactions", "20m": "20 M interactions", "100m": "100 M interactions"}
@@ -33,11 +40,12 @@ def render(results: dict[str, Any], docs: Path) -> None:
         INTRODUCTION.format(measured_at=results["measured_at"].replace("T", " ")[:16]),
         machine_table(results),
         "## What was to be reached",
-        *targets(sizes),
+        *targets(sizes, results["startup"]),
         "## Growth",
         "![Time and memory over the number of interactions](images/benchmarks.png)",
         growth_table(sizes),
     ]
+    parts += ["## Start-up, on the sample", ABOUT_START, start_table(results["startup"])]
     for name, result in sizes.items():
         parts += [f"## {TITLES[name]}", size_line(result), phase_table(result)]
     if "1m" in sizes:
@@ -61,9 +69,9 @@ def machine_table(results: dict[str, Any]) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in lines.items())
 
 
-def targets(sizes: dict[str, Result]) -> list[str]:
+def targets(sizes: dict[str, Result], startup: Result) -> list[str]:
     """Return the table of targets, and why each was missed that was."""
-    found = verdicts(sizes)
+    found = verdicts(sizes, startup)
     rows = [(v.target, v.measured, f"missed by {v.missed_by}" if v.missed_by else "reached")
             for v in found]  # fmt: skip
     head = "| Target | Measured | |\n|---|---|---|\n"
@@ -84,6 +92,22 @@ def growth_table(sizes: dict[str, Result]) -> str:
                      f"{1e6 * rest / cells:.2f}"))  # fmt: skip
     return table(("", "all commands, µs each", "fit, µs each", "iterations",
                   "an iteration, ns each", "other phases of train, µs each"), rows)  # fmt: skip
+
+
+def start_table(startup: Result) -> str:
+    """Return what passes before and beside the work."""
+    phases = startup["phases"].values()
+    work = {
+        field: sum(phase[field] for phase in phases) for field in ("wall_seconds", "cpu_seconds")
+    }
+    rows = [
+        figures("`python_jobs --help`", startup["help"]),
+        figures("**train** on the sample, dbt's process included", startup["train"]),
+        figures("– start, in its own process", startup["start"]),
+        figures("– the phases after it", work),
+        figures("bare import of the libraries", startup["libraries"]),
+    ]
+    return table(("", "wall s", "CPU s", "peak MiB"), [row[:4] for row in rows])
 
 
 def size_line(result: Result) -> str:

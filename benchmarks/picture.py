@@ -56,7 +56,9 @@ def finish(axes: Axes, title: str, unit: str) -> None:
     axes.grid(True, which="major", color=GRID, lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,g}"))
+    axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     axes.xaxis.set_major_formatter(mpl.ticker.EngFormatter(sep=" "))
     axes.legend(frameon=False, fontsize=9)
 

@@ -25,9 +25,9 @@ class Verdict:
     """Why it was missed, where it was."""
 
 
-def verdicts(sizes: dict[str, Result]) -> list[Verdict]:
-    """Judge every target of the sizes that were measured."""
-    found = []
+def verdicts(sizes: dict[str, Result], startup: Result) -> list[Verdict]:
+    """Judge every target of the sizes that were measured, and of the start."""
+    found = [*of_the_start(startup)]
     if "1m" in sizes:
         found += [*beside_the_usual(sizes["1m"])]
     if "20m" in sizes:
@@ -35,6 +35,28 @@ def verdicts(sizes: dict[str, Result]) -> list[Verdict]:
     if "1m" in sizes and "20m" in sizes:
         found += growth(sizes["1m"], sizes["20m"])
     return found
+
+
+def of_the_start(startup: Result) -> list[Verdict]:
+    """Judge what passes before a command works."""
+    work = sum(phase["cpu_seconds"] for phase in startup["phases"].values())
+    libraries = startup["libraries"]["cpu_seconds"]
+    return [
+        at_most(
+            "`python_jobs --help` in under 0.4 s of CPU",
+            startup["help"]["cpu_seconds"],
+            0.4,
+            "Something heavy is imported too early.",
+            "{:.2f} s",
+        ),
+        at_most(
+            "`train` on the sample: less start than work, in CPU seconds",
+            startup["start"]["cpu_seconds"] / work,
+            1,
+            f"There is {work:.1f} s of work, and importing the libraries alone, by a program that "
+            f"does nothing else, takes {libraries:.1f} s.",
+        ),
+    ]
 
 
 def beside_the_usual(result: Result) -> list[Verdict]:
@@ -58,8 +80,8 @@ def beside_the_usual(result: Result) -> list[Verdict]:
             "1 M: less than half the usual recipe's peak memory",
             memory,
             0.5,
-            "At this size the process is mostly libraries: ClickHouse, dbt's parser, MLflow, "
-            "scikit-learn and the compiled kernels. What each adds to that is in the table below.",
+            "At this size the process is mostly libraries: ClickHouse, MLflow, scikit-learn and the "
+            "compiler of the kernels. What either adds to its libraries is in the table below.",
         ),
         at_most(
             "1 M: the same RMSE and MAE to six digits, of the same factors",

@@ -31,6 +31,13 @@ at the same rank with its defaults (15 iterations): another model, whose lists a
 quality and not here.
 """
 
+ABOUT_START = """
+300 users and 200 movies, so that there is next to no work. While dbt reads the project in a process
+of its own, on another core, the command imports what it needs; then it opens ClickHouse and MLflow.
+The last row is what nobody can do without: the same libraries, imported by a program that does
+nothing else.
+"""
+
 ABOUT_DATA = """
 ClickHouse makes it with SQL from hashes, the same every time (`benchmarks/generate.py`):
 log-normal activity with at least 20 interactions each, popularity by Mandelbrot's law as
@@ -56,7 +63,6 @@ ABOUT_FIGURES = """
   and *explain* a product of length k for each cell; for *score* W × H; for *similar* Hᵀ × H; for
   *log* and *publish* a copy of what is written. Phases can be below it: *score* passes over blocks
   of movies that cannot matter.
-- *log* is MLflow's writing of the model and the run, *score*'s first seconds at a small size are
-  the loading of the compiled kernels.
+- *log* is MLflow's writing of the model and the run. The compiled kernels are loaded in the start.
 - Each figure is one run after a warm-up of 100 k interactions, so that a few per cent are noise.
 """

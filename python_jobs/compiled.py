@@ -16,16 +16,27 @@ USERS_PER_SPAN = 128
 """Few enough to share the cache and to level out heavy users, many enough to pay for a call."""
 
 
-def compiled(function: F) -> F:
+def compiled(*signature: str) -> Callable[[F], F]:
     """Compile with numba; keep the result on disk wherever a directory can be written.
 
     What is kept is checked against the file of the function only: whatever compiled functions it
     calls must be in the same file, or it would go on using old versions of them.
+
+    Parameters
+    ----------
+    signature
+        The types it takes, as numba spells them, for a function that is called from Python: it is
+        then compiled or loaded when its module is imported, with the rest of the compiler, and not
+        in the middle of the work. Without one, when it is first called.
     """
-    try:
-        return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # neither __pycache__ nor the user's cache directory is writable
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+
+    def compile_it(function: F) -> F:
+        try:
+            return numba.njit(*signature, nogil=True, cache=True)(function)  # type: ignore[no-any-return]
+        except RuntimeError:  # neither __pycache__ nor the user's cache directory is writable
+            return numba.njit(*signature, nogil=True)(function)  # type: ignore[no-any-return]
+
+    return compile_it
 
 
 def over_users(work: Callable[[slice], None], users: int) -> None:

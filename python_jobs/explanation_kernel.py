@@ -15,7 +15,7 @@ CHUNK = 256
 """Movies of a history that are weighed at a time, so that a long one stays in the cache."""
 
 
-@compiled
+@compiled()
 def explain_user(
     weights: Floats, movie_factors: Floats, seen: Ints, strengths: Floats,
     recommended: Ints, because: Ints,
@@ -56,7 +56,7 @@ def explain_user(
                     best[r], because[r] = contributions[i], movie
 
 
-@compiled
+@compiled("void(f4[:, ::1], f4[:, ::1], i8[::1], i4[::1], f4[::1], i8[::1], i4[::1], i4[::1])")
 def explain_users(
     W: Floats, movie_factors: Floats, indptr: Offsets, indices: Ints, data: Floats,
     row_starts: Offsets, recommended: Ints, because: Ints,

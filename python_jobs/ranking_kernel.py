@@ -22,7 +22,7 @@ CHUNK = 64
 NEVER = np.float32(-np.inf)
 
 
-@compiled
+@compiled()
 def combine(weights: Floats, rows: Floats, out: Floats) -> None:
     """Set out to weights @ rows[:, :out.size], added up row after row."""
     width = out.size
@@ -46,7 +46,7 @@ def combine(weights: Floats, rows: Floats, out: Floats) -> None:
         f += 1
 
 
-@compiled
+@compiled()
 def any_reaches(scores: Floats, threshold: np.float32) -> bool:
     """Tell whether a score is at or above the threshold."""
     reached = np.int32(0)
@@ -56,7 +56,7 @@ def any_reaches(scores: Floats, threshold: np.float32) -> bool:
     return bool(reached)
 
 
-@compiled
+@compiled()
 def insert(movies: Ints, scores: Floats, filled: int, movie: int, score: np.float32) -> int:
     """Put a movie in its place, by descending score and ascending movie; return the new length."""
     i = filled
@@ -71,7 +71,7 @@ def insert(movies: Ints, scores: Floats, filled: int, movie: int, score: np.floa
     return filled
 
 
-@compiled
+@compiled()
 def bucket_seen(seen: Ints, position: Ints, starts: Offsets, bucketed: Ints) -> None:
     """Sort one user's seen movies by block, as places inside it: a counting sort.
 
@@ -88,7 +88,7 @@ def bucket_seen(seen: Ints, position: Ints, starts: Offsets, bucketed: Ints) -> 
         starts[b + 1] += 1
 
 
-@compiled
+@compiled()
 def bound_blocks(weights: Floats, highest: Floats, lowest: Floats, bounds: Floats) -> None:
     """Bound a user's scores in every block from above.
 
@@ -102,7 +102,7 @@ def bound_blocks(weights: Floats, highest: Floats, lowest: Floats, bounds: Float
             bounds[b] += weights[f] * extreme[b]
 
 
-@compiled
+@compiled()
 def keep_best(block: Floats, names: Ints, movies: Ints, scores: Floats, filled: int) -> int:
     """Put the block's scores that are good enough on a user's list; return its new length."""
     last = movies.size - 1
@@ -121,7 +121,10 @@ def keep_best(block: Floats, names: Ints, movies: Ints, scores: Floats, filled: 
     return filled
 
 
-@compiled
+@compiled(
+    "void(f4[:, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, ::1], i4[::1], i4[::1], "
+    "i8[::1], i4[::1], i4[:, ::1], f4[:, ::1])"
+)
 def rank_users(
     W: Floats, blocks: Floats, highest: Floats, lowest: Floats, order: Ints, position: Ints,
     indptr: Offsets, indices: Ints, movies: Ints, scores: Floats,

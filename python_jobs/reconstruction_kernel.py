@@ -11,7 +11,7 @@ SQUARED_ERROR, ABSOLUTE_ERROR, SQUARED_PREDICTION, PREDICTION = range(4)
 """Columns of the sums."""
 
 
-@compiled
+@compiled("void(f8[:, ::1], f8[:, ::1], i8[::1], i4[::1], f4[::1], f8[:, ::1])")
 def sum_users(
     W: NDArray[np.float64], movie_factors: NDArray[np.float64], indptr: NDArray[np.int64],
     indices: NDArray[np.int32], data: NDArray[np.float32], sums: NDArray[np.float64],

@@ -14,6 +14,13 @@ from python_jobs.commands.options import (
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
+KERNELS = (
+    "python_jobs.reconstruction_kernel",
+    "python_jobs.ranking_kernel",
+    "python_jobs.explanation_kernel",
+)
+"""Modules whose functions are compiled, or loaded, when they are imported."""
+
 
 @click.command("train")
 @model_options
@@ -51,7 +58,7 @@ def command(
         python_jobs train --max-components 20 --no-publish
     """
     # skops first: its import looks through every module that is loaded.
-    needed = ("skops.io", "python_jobs.training", "python_jobs.reconstruction_kernel")
+    needed = ("skops.io", "python_jobs.training", *KERNELS)
     with tracked_session(dbt, experiment, model_name, *needed) as job:
         from python_jobs.gate import refusal
         from python_jobs.screens import show_training
