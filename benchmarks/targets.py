@@ -80,8 +80,8 @@ def beside_the_usual(result: Result) -> list[Verdict]:
             "1 M: less than half the usual recipe's peak memory",
             memory,
             0.5,
-            "At this size the process is mostly libraries: ClickHouse, MLflow, scikit-learn and the "
-            "compiler of the kernels. What either adds to its libraries is in the table below.",
+            "At this size the process is mostly libraries: ClickHouse, MLflow, scikit-learn and "
+            "the kernels' compiler. What either adds to its libraries is in the table below.",
         ),
         at_most(
             "1 M: the same RMSE and MAE to six digits, of the same factors",
