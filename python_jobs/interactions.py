@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from python_jobs.errors import UserError
 from python_jobs.movie_positions import MoviePositions, rebuilt
+from python_jobs.progress import NO_BAR, Bar
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -41,7 +42,9 @@ class Interactions:
     """The dbt invocation that built the mart; empty where the mart does not say."""
 
 
-def read_interactions(warehouse: Warehouse, watched_weight: float | None = None) -> Interactions:
+def read_interactions(
+    warehouse: Warehouse, watched_weight: float | None = None, bar: Bar = NO_BAR
+) -> Interactions:
     """Read the mart into CSR, in blocks, with narrow types.
 
     The stream is ordered as the mart is sorted, by user and movie, so that rows follow each other
@@ -53,6 +56,8 @@ def read_interactions(warehouse: Warehouse, watched_weight: float | None = None)
         An open warehouse.
     watched_weight
         What having watched counts beside the rating; None takes the mart's own score.
+    bar
+        Advanced by the interactions that have been read.
 
     Raises
     ------
@@ -63,6 +68,7 @@ def read_interactions(warehouse: Warehouse, watched_weight: float | None = None)
     mart = warehouse.mart
     movie_ids, cells = _movies_of(warehouse, mart)
     columns, positions = _Columns.allocate(cells), MoviePositions.of(movie_ids)
+    bar.expect(cells)
     query = (
         f"select user_id, movie_id, {score_expression(watched_weight)}, "
         f"toUnixTimestamp64Milli(last_interacted_at) from {mart} order by user_id, movie_id"
@@ -72,6 +78,7 @@ def read_interactions(warehouse: Warehouse, watched_weight: float | None = None)
         for block in blocks:
             users, movies, scores, interacted_at = map(np.asarray, block)
             columns.append(users, positions.find(movies, mart), scores, interacted_at)
+            bar.advance(users.size)
     return columns.finish(movie_ids, mart, _dbt_invocation_id(warehouse, mart))
 
 

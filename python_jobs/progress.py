@@ -111,10 +111,19 @@ class Bar:
     progress: Progress | None
     task: TaskID | None
 
+    def expect(self, total: int) -> None:
+        """Say how many steps there will be, where that shows only after the phase has begun."""
+        if self.progress and self.task is not None:
+            self.progress.update(self.task, total=total)
+
     def advance(self, steps: int = 1) -> None:
         """Say that so many more steps are done."""
         if self.progress and self.task is not None:
             self.progress.advance(self.task, steps)
+
+
+NO_BAR = Bar(None, None)
+"""For work that nobody watches."""
 
 
 @contextmanager

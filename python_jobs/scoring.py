@@ -46,9 +46,9 @@ def score(
     UserError
         If the mart cannot be read, or ``top`` does not fit the model's movies.
     """
-    with phases.phase("read"):
+    with phases.phase("read") as bar:
         settings = Settings(**model.record.metadata["settings"])
-        interactions = read_interactions(warehouse, settings.watched_weight)
+        interactions = read_interactions(warehouse, settings.watched_weight, bar)
     movie_ids = np.asarray(model.record.metadata["movie_ids"], np.uint64)
     require_top(top, movie_ids.size)
     with phases.phase("fold in"):

@@ -81,8 +81,8 @@ def train(
         If the mart cannot be trained on, or ``options.top`` does not fit it. Nothing is published
         then, and no version is registered.
     """
-    with phases.phase("read"):
-        interactions = read_interactions(warehouse, options.settings.watched_weight)
+    with phases.phase("read") as bar:
+        interactions = read_interactions(warehouse, options.settings.watched_weight, bar)
     require_top(options.top, interactions.movie_ids.size)
     tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
     with tracked_run(tracking, "train", tags) as run_id:
