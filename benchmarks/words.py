@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 INTRODUCTION = """
-How long the pipeline takes and how much memory, on two sizes of made-up but lifelike data, beside
-the usual recipe and implicit. `make bench` measures it anew and writes this page, as measured,
-wins and losses; `make bench-full` measures 100 M interactions as well. Measured {measured_at} UTC
+How long the pipeline takes and how much memory, on made-up but lifelike data, beside the usual
+recipe and implicit. `make bench` measures it anew at 1 M and 20 M interactions and writes this
+page, as measured, wins and losses; `make bench-full` measures 100 M as well. Measured {measured_at} UTC
 on:
 """
 
