@@ -5,8 +5,8 @@ from __future__ import annotations
 INTRODUCTION = """
 How long the pipeline takes and how much memory, on made-up but lifelike data, beside the usual
 recipe and implicit. `make bench` measures it anew at 1 M and 20 M interactions and writes this
-page, as measured, wins and losses; `make bench-full` measures 100 M as well. Measured {measured_at} UTC
-on:
+page, as measured, wins and losses; `make bench-full` measures 100 M as well. Measured
+{measured_at} UTC on:
 """
 
 ABOUT_USUAL = """
