@@ -8,6 +8,7 @@ vars and environment variables mean here what they mean to ``dbt run``.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -137,8 +138,13 @@ class Question:
         ------
         UserError
             If dbt finds no project, no profile, no such target, or an error in any of them.
+        KeyboardInterrupt
+            If Ctrl-C, which reaches both processes, ended the other one and was lost in this one:
+            Python ignores it in the middle of an import.
         """
         said, complaint = self._process.communicate()
+        if self._process.returncode == -signal.SIGINT:
+            raise KeyboardInterrupt
         if self._process.returncode:
             last = (complaint.strip() or "it ended without a word").splitlines()[-1]
             found: dict[str, Any] = {"error": last}

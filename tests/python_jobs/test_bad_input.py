@@ -1,11 +1,13 @@
 """What a user or a bad day can cause: a message, an exit code, and nothing written."""
 
+import signal
 import sqlite3
 import subprocess
 import sys
 
 import pytest
 
+from python_jobs.dbt_project import DbtOptions, Question
 from tests.python_jobs.conftest import REPOSITORY
 
 STATE = """
@@ -187,3 +189,10 @@ def test_one_user_or_one_movie_still_trains(odd_marts, alone):
     assert done.returncode == 0, done.stderr
     assert "k = 1," in done.stdout
     assert "now current" in done.stdout
+
+
+def test_an_interrupt_of_dbts_process_is_an_interrupt(empty_project):
+    question = Question(DbtOptions(empty_project.directory, empty_project.directory))
+    question._process.send_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        question.answer()
