@@ -50,7 +50,7 @@ def render(results: dict[str, Any], docs: Path) -> None:
         parts += [f"## {TITLES[name]}", size_line(result), phase_table(result)]
     if "1m" in sizes:
         parts += ["## Beside the usual recipe, at 1 M", *usual_part(sizes["1m"])]
-    parts += ["## Scoring the same factors in other ways", ABOUT_PEERS, peers_table(sizes)]
+    parts += ["## Scoring and fitting in other ways", ABOUT_PEERS, peers_table(sizes)]
     parts += ["## The data", ABOUT_DATA, "## How to read the figures", ABOUT_FIGURES]
     (docs / "benchmarks.md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from python_jobs.errors import UserError
 from python_jobs.warehouse import Warehouse
 
+LARGEST_ID = 2**64 - 1
 USERS_PER_CHECK = 20_000
 """Users that are checked at a time, so that memory does not grow with their number."""
 
@@ -74,17 +77,25 @@ def _unsound_lists(warehouse: Warehouse, staging: str) -> dict[str, int]:
 
 
 def _user_slices(warehouse: Warehouse, staging: str) -> list[dict[str, int]]:
-    """Return the first and last user of each slice of the staged users."""
-    slices = warehouse.client.query(
+    """Return the first and last user of each slice; together the slices hold every id there is.
+
+    Users are counted as they are stored, in order, where numbering them all with a window would
+    hold them all.
+    """
+    found = warehouse.client.query(
         f"""
-        select min(user_id) as first, max(user_id) as last
+        select user_id
         from (
-            select user_id, intDiv(row_number() over (order by user_id), {{size:UInt32}}) as slice
-            from (select distinct user_id from {staging})
+            select user_id
+            from {staging}
+            where rank = 1
+            order by user_id
         )
-        group by slice
-        order by slice
+        where rowNumberInAllBlocks() % {{size:UInt32}} = 0
         """,
         parameters={"size": USERS_PER_CHECK},
     )
-    return list(slices.named_results())
+    starts = sorted([0, *(user_id for (user_id,) in found.result_rows[1:])])
+    return [
+        {"first": first, "last": after - 1} for first, after in pairwise([*starts, LARGEST_ID + 1])
+    ]
