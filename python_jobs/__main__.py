@@ -11,6 +11,7 @@ from python_jobs.cli import cli
 from python_jobs.errors import UserError
 
 INTERRUPTED = 130
+WORDS = "Interrupted. `python_jobs runs` shows what is current; half of a run never is."
 COLLECT_AFTER = 50_000
 """Objects after whose making Python looks for garbage. Its own 700 would have it look hundreds of
 times while thousands of modules load, which are none."""
@@ -29,7 +30,8 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted. What was published before is still current.", err=True)
+        # What was interrupted after a run became current says so itself, as a UserError.
+        click.echo(WORDS, err=True)
         sys.exit(INTERRUPTED)
     finally:
         # What is left is the system's to take back; looking through it took half a second.

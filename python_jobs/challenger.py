@@ -9,14 +9,15 @@ from python_jobs.evaluation import Evaluation, evaluate_settings
 from python_jobs.factorization import factorize
 from python_jobs.holdout import Holdout, Protocol, hold_out
 from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.jobs.recording import log_run, measure, run_tags
 from python_jobs.progress import Phases
-from python_jobs.publishing import TrainingRun
-from python_jobs.registry import CHALLENGER, set_alias
+from python_jobs.publishing.history import TrainingRun
 from python_jobs.search import Search, Trial, search
 from python_jobs.settings import Settings
-from python_jobs.tracking import Tracking, log_trial, tracked_run
-from python_jobs.training import TrainOptions, log_run, measure, run_tags, weighed_by
+from python_jobs.tracking.registry import CHALLENGER, set_alias
+from python_jobs.tracking.store import Tracking, log_trial, tracked_run
 from python_jobs.warehouse import Warehouse
+from python_jobs.weighting import weighed_by
 
 WATCHED_WEIGHTS = (None, 0.5, 2.0, 4.0)
 """What is tried for ``Settings.watched_weight``, where there are both ratings and watch events."""
@@ -82,10 +83,9 @@ def tune(
             weighed = weighed_by(interactions, best)
             fitted = factorize(weighed.matrix, best)
         with phases.phase("log"):
-            metrics = measure(weighed, fitted, assessment, None)
-            options = TrainOptions(best)
-            run = log_run(tracking, run_id, interactions, fitted, options, metrics, tags)
-        set_alias(tracking, CHALLENGER, run.model_version)
+            metrics = measure(weighed, fitted, assessment)
+            run = log_run(tracking, run_id, interactions, fitted, best, {}, metrics, tags)
+        set_alias(tracking, tracking.model_name, CHALLENGER, run.model_version)
     return TuneReport(found, started_with, assessment, run)
 
 

@@ -25,3 +25,9 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class InterruptedWithNewsError(UserError):
+    """Ctrl-C where there is more to say than that it came."""
+
+    exit_code = 130

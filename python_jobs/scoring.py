@@ -10,14 +10,32 @@ from numpy.typing import NDArray
 
 from python_jobs.factorization import fold_in
 from python_jobs.fingerprints import user_fingerprints
+from python_jobs.gate import Size, Verdict, refusal, shrunk
 from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.jobs.going_live import Live, go_live, load_live
+from python_jobs.jobs.recording import git_commit, size_of
+from python_jobs.limits import Limits
 from python_jobs.progress import Phases
-from python_jobs.publishing import TrainingRun, publish
-from python_jobs.registry import RegisteredModel
-from python_jobs.run_tables import Ranked, cold_users, popularity_of, tables_of
+from python_jobs.publishing.history import TrainingRun
+from python_jobs.publishing.publish import place_rows
+from python_jobs.publishing.rows import Ranked, cold_users, popularity_of, require_top, tables_of
 from python_jobs.settings import Settings
-from python_jobs.training import git_commit, require_top, weighed_by
+from python_jobs.tracking.registry import RegisteredModel
+from python_jobs.tracking.store import Tracking
 from python_jobs.warehouse import Warehouse
+from python_jobs.weighting import weighed_by
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What one scoring is asked to do."""
+
+    top: int = 20
+    """Recommendations per user."""
+    keep: int = 5
+    """Model versions whose lists are kept for rollbacks, the current one included."""
+    max_shrink: float = Limits.max_shrink
+    """Share of the current run's users, movies or interactions that the mart may have lost."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +49,14 @@ class ScoreReport:
     """Users who came or changed since."""
     unknown_interactions: int
     """Interactions with movies that the champion does not know; they wait for the next `train`."""
+    warnings: list[str]
+    """What was left undone after the run became current."""
 
 
 def score(
-    warehouse: Warehouse, model: RegisteredModel, top: int, keep: int, phases: Phases
+    warehouse: Warehouse, tracking: Tracking, live: Live, options: ScoreOptions, phases: Phases
 ) -> ScoreReport:
-    """Publish a fresh top-N for every user now in the mart under a model's factors.
+    """Publish a fresh top-N for every user now in the mart under the factors of what is live.
 
     Users whose interactions are those of the training keep their row of W; for users who came or
     changed since, a row is folded in: W is fitted to their interactions with H held fixed.
@@ -44,13 +64,20 @@ def score(
     Raises
     ------
     UserError
-        If the mart cannot be read, or ``top`` does not fit the model's movies.
+        If nothing is live, the mart cannot be read, or ``options.top`` does not fit the model's
+        movies. Nothing is published then.
+    RefusedError
+        If the mart has lost more than ``options.max_shrink`` since the current run was made.
+    ChangedMeanwhileError
+        If another run became current since.
     """
+    model, top = load_live(tracking, live), options.top
     with phases.phase("read") as bar:
-        settings = Settings(**model.record.metadata["settings"])
+        settings = model.record.summary.settings
         interactions = read_interactions(warehouse, settings.watched_weight, bar)
-    movie_ids = np.asarray(model.record.metadata["movie_ids"], np.uint64)
+    movie_ids = model.record.movie_ids
     require_top(top, movie_ids.size)
+    require_size(live, interactions, options.max_shrink)
     with phases.phase("fold in"):
         fingerprints = user_fingerprints(interactions)
         known_movies = aligned(weighed_by(interactions, settings), movie_ids)
@@ -68,29 +95,44 @@ def score(
     )
     run = TrainingRun(
         run_id=uuid4().hex,
-        model_name=model.name,
-        model_version=model.version,
+        mlflow_run_id=model.version.run_id,
+        model_name=model.version.name,
+        model_version=model.version.number,
         users=interactions.user_ids.size,
         movies=interactions.movie_ids.size,
         interactions=interactions.matrix.nnz,
         recommendations=0,
-        params={
-            **model.record.metadata["params"],
-            "top": str(top),
-            "scored_with_run": model.run_id,
-        },
-        metrics=model.record.metadata["metrics"],
+        params={**model.record.summary.params, "top": str(top)},
+        metrics=model.record.summary.metrics,
         dbt_invocation_id=interactions.dbt_invocation_id,
         git_commit=git_commit(warehouse.project.directory),
     )
     with phases.phase("publish", total=W.shape[0]) as bar:
-        run = publish(warehouse, run, tables_of(ranked, phases, bar), keep)
+        run = place_rows(warehouse, run, tables_of(ranked, phases, bar))
+    warnings = go_live(warehouse, tracking, run, live, options.keep)
     return ScoreReport(
         run=run,
+        warnings=warnings,
         known=int(np.count_nonzero(~folded)),
         folded_in=int(np.count_nonzero(folded)),
         unknown_interactions=interactions.matrix.nnz - known_movies.matrix.nnz,
     )
+
+
+def require_size(live: Live, interactions: Interactions, max_shrink: float) -> None:
+    """Refuse a mart that is much smaller than the one that the current run was made from.
+
+    Raises
+    ------
+    RefusedError
+        If it is.
+    """
+    if live.run is None:
+        return
+    before = Size(live.run.users, live.run.movies, live.run.interactions)
+    reasons = shrunk(before, size_of(interactions), max_shrink)
+    if reasons:
+        raise refusal(Verdict(tuple(reasons)), "A fresh scoring", "`score --max-shrink 1`")
 
 
 def aligned(interactions: Interactions, movie_ids: NDArray[np.uint64]) -> Interactions:
@@ -133,7 +175,7 @@ def user_factors(
     model, settings
         The model, and the settings it was fitted with.
     """
-    user_ids = np.asarray(model.record.metadata["user_ids"], np.uint64)
+    user_ids = model.record.user_ids
     row = np.minimum(np.searchsorted(user_ids, interactions.user_ids), user_ids.size - 1)
     unchanged = (user_ids[row] == interactions.user_ids) & (
         model.record.fingerprints[row] == fingerprints

@@ -15,11 +15,11 @@ from rich.table import Table
 from python_jobs.assessment import HEADLINE, Assessment
 from python_jobs.challenger import TuneReport
 from python_jobs.evaluation import activity_range
-from python_jobs.published import PublishedRun
+from python_jobs.jobs.train import TrainReport
+from python_jobs.publishing.history import PublishedRun
 from python_jobs.scoring import ScoreReport
 from python_jobs.serving import Interaction, Recommendation
-from python_jobs.tracking import Tracking
-from python_jobs.training import TrainReport
+from python_jobs.tracking.store import Tracking
 
 IN_A_LOG = 150
 """Width of tables in a log, where there is no terminal to ask."""

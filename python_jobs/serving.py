@@ -13,13 +13,13 @@ from python_jobs.errors import UserError
 from python_jobs.factorization import fold_in
 from python_jobs.interactions import Interactions, score_expression
 from python_jobs.progress import Bar, Phases
-from python_jobs.publishing import Columns
-from python_jobs.registry import RegisteredModel
-from python_jobs.run_tables import Ranked, recommendations
+from python_jobs.publishing.rows import Ranked, recommendations, require_top
+from python_jobs.publishing.staging import Columns
 from python_jobs.scoring import aligned
 from python_jobs.settings import Settings
-from python_jobs.training import require_top, weighed_by
+from python_jobs.tracking.registry import RegisteredModel
 from python_jobs.warehouse import Warehouse
+from python_jobs.weighting import weighed_by
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ def recommend(
     UserError
         If nobody knows the user, or ``top`` does not fit the model's movies.
     """
-    movie_ids = np.asarray(model.record.metadata["movie_ids"], np.uint64)
+    movie_ids = model.record.movie_ids
     require_top(top, movie_ids.size)
-    settings = Settings(**model.record.metadata["settings"])
+    settings = model.record.summary.settings
     done = _history(warehouse, user_id, settings)
     seen = aligned(weighed_by(done, settings), movie_ids).matrix
     W, folded_in = _factors(model, user_id, seen, settings)
@@ -118,7 +118,7 @@ def _factors(
     model: RegisteredModel, user_id: int, seen: csr_matrix, settings: Settings
 ) -> tuple[NDArray[np.float32], bool]:
     """Return the user's row of W, 1 × k, and whether it was folded in."""
-    user_ids = np.asarray(model.record.metadata["user_ids"], np.uint64)
+    user_ids = model.record.user_ids
     row = int(np.searchsorted(user_ids, np.uint64(user_id)))
     if row < user_ids.size and user_ids[row] == user_id:
         return model.record.W[row : row + 1], False

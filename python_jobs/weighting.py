@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from python_jobs.settings import Settings
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+    from python_jobs.interactions import Interactions
 
 
 def weigh(matrix: csr_matrix, timestamps: NDArray[np.int64], settings: Settings) -> csr_matrix:
@@ -49,3 +52,9 @@ def weigh(matrix: csr_matrix, timestamps: NDArray[np.int64], settings: Settings)
     weighed = csr_matrix((weights, matrix.indices, matrix.indptr), shape=matrix.shape)
     weighed.has_sorted_indices = True
     return weighed
+
+
+def weighed_by(interactions: Interactions, settings: Settings) -> Interactions:
+    """Return the interactions with the scores that the settings make of them."""
+    matrix = weigh(interactions.matrix, interactions.last_interacted_at, settings)
+    return replace(interactions, matrix=matrix)

@@ -31,12 +31,12 @@ def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     dbt = replace(dbt, target=dbt.target or EMBEDDED)
     run_steps((SEED, *REFRESH), dbt)
     with tracked_session(dbt, experiment, model_name, "python_jobs.serving") as job:
-        from python_jobs.published import list_runs
-        from python_jobs.registry import load_model
+        from python_jobs.jobs.going_live import load_live
+        from python_jobs.publishing.history import list_runs
         from python_jobs.screens import show_demo
         from python_jobs.serving import history, recommend
 
-        model = load_model(job.tracking)
+        model = load_live(job.tracking, job.live)
         run = list_runs(job.warehouse)[0]
         seen = history(job.warehouse, user_id, limit=10)
         recommended = recommend(job.warehouse, model, user_id, top=10)

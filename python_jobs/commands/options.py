@@ -12,10 +12,11 @@ import click
 
 from python_jobs.dbt_project import DbtOptions
 from python_jobs.errors import UserError
+from python_jobs.limits import Limits
 
 if TYPE_CHECKING:
     from python_jobs.settings import Settings
-    from python_jobs.tracking import Tracking
+    from python_jobs.tracking.store import Tracking
 
 Command = Callable[..., Any]
 
@@ -39,11 +40,11 @@ class WantedModel:
         UserError
             If there is no such version, or its artifacts are gone.
         """
-        from python_jobs.registry import load_settings
         from python_jobs.settings import Settings
+        from python_jobs.tracking.registry import load_summary, require_version
 
         if self.like:
-            return load_settings(tracking, self.like)[1]
+            return load_summary(require_version(tracking, self.like)).settings
         return Settings(self.max_components, self.max_iter, self.random_state)
 
 
@@ -142,6 +143,23 @@ def model_options(command: Command) -> Command:
         return command(*args, wanted=wanted, **kwargs)
 
     return wrapped
+
+
+def max_shrink_option(command: Command) -> Command:
+    """Add ``--max-shrink``, which every job that publishes has."""
+    add = setting(
+        "--max-shrink",
+        "Share of the current run's users, movies or interactions that the mart may have lost.",
+        type=click.FloatRange(0, 1),
+        default=Limits.max_shrink,
+    )
+    return add(command)
+
+
+def warn(warnings: list[str]) -> None:
+    """Print what was left undone, on stderr."""
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)
 
 
 def parse_user(text: str) -> int:

@@ -32,10 +32,10 @@ def command(
     """
     user_id = parse_user(user)
     with tracked_session(dbt, experiment, model_name, "python_jobs.serving") as job:
-        from python_jobs.registry import load_model
+        from python_jobs.jobs.going_live import load_live
         from python_jobs.screens import show_recommendations
         from python_jobs.serving import recommend
 
-        model = load_model(job.tracking)
+        model = load_live(job.tracking, job.live)
         found = recommend(job.warehouse, model, user_id, top)
     show_recommendations(found, user_id, shape)

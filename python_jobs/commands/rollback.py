@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options
+from python_jobs.commands.options import dbt_options, mlflow_options, warn
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
@@ -21,10 +21,10 @@ def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> N
         python_jobs rollback 5f0c2d1e8a7b4c3d9e6f5a4b3c2d1e0f
     """
     with tracked_session(dbt, experiment, model_name) as job:
-        from python_jobs.publishing import rollback
-        from python_jobs.registry import CHAMPION, set_alias
+        from python_jobs.jobs.roll_back import roll_back
 
-        version = rollback(job.warehouse, run_id)
-        set_alias(job.tracking, CHAMPION, version)
-    click.echo(f"Run {run_id} (version {version}) is current again.")
+        run, warnings = roll_back(job.warehouse, job.tracking, job.live, run_id)
+    again = "current already" if run.current else "current again"
+    click.echo(f"Run {run_id} (version {run.model_version}) is {again}.")
+    warn(warnings)
     click.echo("Dashboards follow with: dbt build --select source:recommender+")

@@ -19,7 +19,7 @@ def command(dbt: DbtOptions) -> None:
         python_jobs runs
     """
     with session(dbt, "python_jobs.screens") as job:
-        from python_jobs.published import list_runs
+        from python_jobs.publishing.history import list_runs
         from python_jobs.screens import show_runs
 
         runs = list_runs(job.warehouse)

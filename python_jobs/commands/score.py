@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, setting
+from python_jobs.commands.options import (
+    dbt_options,
+    max_shrink_option,
+    mlflow_options,
+    setting,
+    warn,
+)
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
@@ -12,9 +18,12 @@ from python_jobs.dbt_project import DbtOptions
 @click.command("score")
 @setting("--top", "Recommendations per user.", type=int, default=20)
 @setting("--keep", "Versions to keep for rollback.", type=click.IntRange(min=2), default=5)
+@max_shrink_option
 @mlflow_options
 @dbt_options
-def command(top: int, keep: int, experiment: str, model_name: str, dbt: DbtOptions) -> None:
+def command(
+    top: int, keep: int, max_shrink: float, experiment: str, model_name: str, dbt: DbtOptions
+) -> None:
     """Publish fresh lists with the champion, new users included, without training.
 
     \b
@@ -23,9 +32,10 @@ def command(top: int, keep: int, experiment: str, model_name: str, dbt: DbtOptio
     """
     needed = ("sklearn.decomposition", "python_jobs.scoring")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.registry import load_model
-        from python_jobs.scoring import score
+        from python_jobs.scoring import ScoreOptions, score
         from python_jobs.screens import show_scoring
 
-        report = score(job.warehouse, load_model(job.tracking), top, keep, job.phases)
+        options = ScoreOptions(top, keep, max_shrink)
+        report = score(job.warehouse, job.tracking, job.live, options, job.phases)
     show_scoring(report)
+    warn(report.warnings)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import click
+
 from python_jobs.dbt_project import DbtOptions, Question
 from python_jobs.progress import Phases, shown_phases
 
 if TYPE_CHECKING:
-    from python_jobs.tracking import Tracking
+    from python_jobs.jobs.going_live import Live
+    from python_jobs.tracking.store import Tracking
     from python_jobs.warehouse import Warehouse
 
 
@@ -30,6 +33,8 @@ class TrackedSession(Session):
     """The same, with MLflow."""
 
     tracking: Tracking
+    live: Live
+    """What is live as the command begins, MLflow's champion in line with it."""
 
 
 @contextmanager
@@ -60,7 +65,7 @@ def session(dbt: DbtOptions, *modules: str, create: bool = False) -> Iterator[Se
 def tracked_session(
     dbt: DbtOptions, experiment: str, model_name: str, *modules: str
 ) -> Iterator[TrackedSession]:
-    """Open the warehouse as :func:`session` does, and reach MLflow.
+    """Open the warehouse as :func:`session` does, reach MLflow, and bring its champion in line.
 
     Raises
     ------
@@ -70,11 +75,16 @@ def tracked_session(
     """
     with shown_phases() as phases, ExitStack() as stack:
         with phases.phase("start"):
-            warehouse = _enter(stack, dbt, (*modules, "python_jobs.quiet_mlflow"))
-            from python_jobs.tracking import open_tracking
+            warehouse = _enter(stack, dbt, (*modules, "python_jobs.tracking.quiet_mlflow"))
+            from python_jobs.jobs.going_live import find_live
+            from python_jobs.tracking.store import explained_mlflow, open_tracking
 
             tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-        yield TrackedSession(warehouse, phases, tracking)
+            stack.enter_context(explained_mlflow(tracking))
+            live, note = find_live(warehouse, tracking)
+        if note:
+            click.echo(note, err=True)
+        yield TrackedSession(warehouse, phases, tracking, live)
 
 
 def _enter(

@@ -7,12 +7,15 @@ import click
 from python_jobs.commands.options import (
     WantedModel,
     dbt_options,
+    max_shrink_option,
     mlflow_options,
     model_options,
     setting,
+    warn,
 )
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
+from python_jobs.limits import Limits
 
 KERNELS = (
     "python_jobs.reconstruction_kernel",
@@ -30,10 +33,17 @@ KERNELS = (
 @setting("--evaluate/--no-evaluate", "Whether to judge it first, and gate it.", default=True)
 @setting(
     "--tolerance",
-    "Share of the champion's NDCG@10 that may be lost.",
+    "Share of the NDCG@10 of the champion's settings that may be lost.",
     type=click.FloatRange(0, 1),
-    default=0.02,
+    default=Limits.tolerance,
 )
+@setting(
+    "--max-drop",
+    "Share of the NDCG@10 that the champion had when trained that may be lost.",
+    type=click.FloatRange(0, 1),
+    default=Limits.max_drop,
+)
+@max_shrink_option
 @click.option("--force", is_flag=True, help="Go live even if the gate refuses; recorded.")
 @mlflow_options
 @dbt_options
@@ -44,6 +54,8 @@ def command(
     publish: bool,
     evaluate: bool,
     tolerance: float,
+    max_drop: float,
+    max_shrink: float,
     force: bool,
     experiment: str,
     model_name: str,
@@ -51,18 +63,20 @@ def command(
 ) -> None:
     """Learn from the mart, log and register the model, publish every user's top-N.
 
-    A model whose lists are worse than the champion's is not published; the exit code is 3 then.
+    A model that the gate refuses is not published, and the exit code is 3: one that ranks worse
+    than the champion's settings or the most popular movies do, far below what the champion had, or
+    that learned from a mart that has shrunk.
 
     \b
     Example:
         python_jobs train --max-components 20 --no-publish
     """
     # skops first: its import looks through every module that is loaded.
-    needed = ("skops.io", "python_jobs.training", *KERNELS)
+    needed = ("skops.io", "python_jobs.jobs.train", *KERNELS)
     with tracked_session(dbt, experiment, model_name, *needed) as job:
         from python_jobs.gate import refusal
+        from python_jobs.jobs.train import TrainOptions, train
         from python_jobs.screens import show_training
-        from python_jobs.training import TrainOptions, train
 
         options = TrainOptions(
             settings=wanted.settings(job.tracking),
@@ -70,10 +84,12 @@ def command(
             publish=publish,
             evaluate=evaluate,
             force=force,
-            tolerance=tolerance,
+            limits=Limits(tolerance, max_drop, max_shrink),
             keep=keep,
         )
-        report = train(job.warehouse, job.tracking, options, job.phases)
+        report = train(job.warehouse, job.tracking, job.live, options, job.phases)
     show_training(report, job.tracking)
-    if publish and not report.published and report.verdict:
-        raise refusal(report.verdict, report.run.model_version)
+    warn(report.warnings)
+    if publish and not report.published:
+        version = f"Version {report.run.model_version}"
+        raise refusal(report.verdict, version, "`python_jobs train --force`")

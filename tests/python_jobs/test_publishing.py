@@ -8,8 +8,8 @@ import pytest
 
 from python_jobs import verification
 from python_jobs.errors import UserError
-from python_jobs.published import list_runs
 from python_jobs.publishing import append_run, publish, rollback
+from python_jobs.publishing.history import list_runs
 from python_jobs.warehouse import new_client
 from tests.python_jobs.conftest import REPOSITORY
 from tests.python_jobs.publishing_data import FIRST_MOVIE, lists, run_of
@@ -105,7 +105,7 @@ def test_a_movie_already_seen_is_refused(warehouse):
 
 
 def test_the_checks_cover_every_slice_of_users(warehouse, monkeypatch):
-    monkeypatch.setattr("python_jobs.verification.USERS_PER_CHECK", 2)
+    monkeypatch.setattr("python_jobs.publishing.verification.USERS_PER_CHECK", 2)
     _publish(warehouse, "sound")
     with pytest.raises(UserError, match="leave gaps: 1"):
         _publish(warehouse, "broken", blocks=_damaged("rank", 14, 9))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
+from python_jobs.tracking.record import ModelRecord, save_record
 
 if TYPE_CHECKING:
-    import numpy as np
     from mlflow import MlflowClient
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def open_tracking(project_dir: Path, experiment: str, model_name: str) -> Tracki
     UserError
         If the store cannot be reached.
     """
-    from python_jobs.quiet_mlflow import mlflow
+    from python_jobs.tracking.quiet_mlflow import mlflow
 
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_dir / 'mlflow.db'}"
     try:
@@ -88,6 +86,41 @@ def _experiment_id(client: MlflowClient, name: str, uri: str) -> str:
 
 
 @contextmanager
+def explained_mlflow(tracking: Tracking) -> Iterator[None]:
+    """Turn MLflow's errors into advice.
+
+    Raises
+    ------
+    UserError
+        In place of any error of MLflow, or of the database that it keeps.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_store_error(error):
+            raise
+        raise UserError(
+            f"The MLflow store at {tracking.shown_uri} failed: {reason(error)}",
+            "Mend the store (MLFLOW_TRACKING_URI names it) and run the command again; "
+            "`python_jobs runs` shows what is published.",
+        ) from error
+
+
+def is_store_error(error: BaseException) -> bool:
+    """Return whether MLflow, or SQLAlchemy under it, raised the error."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return isinstance(error, (MlflowException, SQLAlchemyError))
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of what an error says, without a password in it."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return " ".join(map(without_password, line.split(" ")))
+
+
+@contextmanager
 def tracked_run(tracking: Tracking, name: str, tags: dict[str, str]) -> Iterator[str]:
     """Keep an MLflow run for the length of a ``with`` block and yield its id.
 
@@ -102,20 +135,6 @@ def tracked_run(tracking: Tracking, name: str, tags: dict[str, str]) -> Iterator
         except KeyboardInterrupt:
             mlflow.end_run("KILLED")
             raise
-
-
-@dataclass(frozen=True)
-class ModelRecord:
-    """What a run leaves in MLflow so that its recommendations can be made again."""
-
-    W: NDArray[np.float32]
-    """User factors, users × k."""
-    H: NDArray[np.float32]
-    """Movie factors, k × movies."""
-    fingerprints: NDArray[np.uint64]
-    """One number per user that changes when the user's interactions do."""
-    metadata: dict[str, Any]
-    """``user_ids`` and ``movie_ids``, ordered as the factors are, and what the run was."""
 
 
 def log_params(params: dict[str, str]) -> None:
@@ -142,17 +161,12 @@ def log_trial(tracking: Tracking, name: str, params: dict[str, Any], ndcg: float
         mlflow.log_metric("validation_ndcg_at_10", ndcg)
 
 
-def log_record(record: ModelRecord) -> None:
-    """Log the factors and the metadata as artifacts of the active run."""
+def log_record(record: ModelRecord, about: dict[str, Any]) -> None:
+    """Log a model's factors, ids and settings as artifacts of the active run."""
     import mlflow
-    import numpy as np
 
     with TemporaryDirectory() as directory:
-        folder = Path(directory)
-        np.save(folder / "user_features.npy", record.W)
-        np.save(folder / "movie_features.npy", record.H)
-        np.save(folder / "user_fingerprints.npy", record.fingerprints)
-        (folder / "metadata.json").write_text(json.dumps(record.metadata))
+        save_record(record, about, Path(directory))
         mlflow.log_artifacts(directory)
 
 
@@ -161,7 +175,7 @@ def log_mart(relation: str, rows: int, last_interacted_at: str) -> None:
     import mlflow
     from mlflow.data.meta_dataset import MetaDataset
 
-    from python_jobs.mart_source import MartSource
+    from python_jobs.tracking.mart_source import MartSource
 
     source = MartSource(relation, rows, last_interacted_at)
     mlflow.log_input(MetaDataset(source, name=relation), context="training")

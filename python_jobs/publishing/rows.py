@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs.baselines import most_popular
+from python_jobs.errors import UserError
 from python_jobs.explanations import because
 from python_jobs.progress import Bar, Phases
-from python_jobs.publishing import Columns
+from python_jobs.publishing.staging import Columns
 from python_jobs.ranking import TopN, top_n_blocks
 from python_jobs.similarity import similar_movies
 from python_jobs.warehouse import Warehouse
@@ -47,6 +48,21 @@ class Ranked:
     """Share of the users who interacted with each movie (0–1)."""
     top: int
     """Length of the lists."""
+
+
+def require_top(top: int, movies: int) -> None:
+    """Refuse a list length that is not between 1 and the number of movies.
+
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
+    if not 1 <= top <= movies:
+        raise UserError(
+            f"A list of {top} recommendations cannot be made from {movies:,} movies.",
+            f"Give --top a number from 1 to {movies}.",
+        )
 
 
 def popularity_of(matrix: csr_matrix) -> NDArray[np.float32]:

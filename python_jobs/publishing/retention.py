@@ -6,7 +6,8 @@ from python_jobs.dbt_project import quoted
 from python_jobs.warehouse import Warehouse
 
 PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors")
-"""Tables that are partitioned by ``run_id``."""
+"""Tables that are partitioned by ``run_id``. The lists come first: a run that has them
+has the rest, wherever dropping it was interrupted."""
 
 GRACE_HOURS = 24
 """Age at which an uncommitted attempt on a server counts as dead; embedded has no other process."""
@@ -31,7 +32,7 @@ def remove_old_runs(warehouse: Warehouse, keep: int) -> None:
     """
     runs = warehouse.published("training_runs")
     kept = f"""
-        select argMax(run_id, published_at)
+        select argMax(run_id, (published_at, run_id))
         from {runs}
         group by model_name, model_version
         order by max(published_at) desc
@@ -40,7 +41,8 @@ def remove_old_runs(warehouse: Warehouse, keep: int) -> None:
     newest = f"select run_id from {runs} group by run_id order by max(published_at) desc limit 2"
     old = (
         f"run_id in (select run_id from {runs}) and run_id not in ({kept}) "
-        f"and run_id not in ({newest})"
+        f"and run_id not in ({newest}) "
+        f"and run_id not in (select run_id from {warehouse.published('current_run')})"
     )
     for table in PUBLISHED_TABLES:
         _drop_runs(warehouse, table, old, grace_hours=0)

@@ -1,0 +1,1 @@
+"""The jobs: each a list of steps, which the commands call."""

@@ -1,0 +1,108 @@
+"""What any job that fits a model logs of it."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from python_jobs.assessment import Assessment
+from python_jobs.factorization import Factorization
+from python_jobs.fingerprints import user_fingerprints
+from python_jobs.gate import Size
+from python_jobs.interactions import Interactions
+from python_jobs.publishing.history import TrainingRun
+from python_jobs.reconstruction import reconstruction_metrics
+from python_jobs.settings import Settings
+from python_jobs.tracking.record import ModelRecord, Summary
+from python_jobs.tracking.registry import register_model
+from python_jobs.tracking.store import Tracking, log_mart, log_metrics, log_params, log_record
+from python_jobs.warehouse import Warehouse
+
+
+def run_tags(warehouse: Warehouse, interactions: Interactions) -> dict[str, str]:
+    """Return what a run can be walked back by: the code, and the dbt run that built the mart."""
+    return {
+        "dbt_invocation_id": interactions.dbt_invocation_id,
+        "dbt_target": warehouse.project.target,
+        "git_commit": git_commit(warehouse.project.directory),
+    }
+
+
+def git_commit(directory: Path) -> str:
+    """Return the commit checked out in a directory, ``-dirty`` if it was changed; or empty."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # deployed without git
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def size_of(interactions: Interactions) -> Size:
+    """Return how much there was to learn from."""
+    return Size(*interactions.matrix.shape, interactions.matrix.nnz)
+
+
+def measure(
+    weighed: Interactions, fitted: Factorization, assessment: Assessment | None
+) -> dict[str, float]:
+    """Return the metrics of a fit: distance from the matrix, the solver's end, and the lists'."""
+    metrics = reconstruction_metrics(weighed.matrix, fitted.W, fitted.H)
+    metrics |= {"iterations": float(fitted.iterations), "converged": float(fitted.converged)}
+    return metrics | assessment.metrics() if assessment else metrics
+
+
+def log_run(
+    tracking: Tracking,
+    run_id: str,
+    interactions: Interactions,
+    fitted: Factorization,
+    settings: Settings,
+    asked: dict[str, int],
+    metrics: dict[str, float],
+    tags: dict[str, str],
+) -> TrainingRun:
+    """Log the active run, register its model, and return the run as it may be published.
+
+    ``asked`` is logged beside the settings: what else the job was told to do.
+    """
+    users, movies = interactions.matrix.shape
+    last = datetime.fromtimestamp(interactions.last_interacted_at.max() / 1000, UTC).isoformat()
+    params = {
+        "algorithm": "NMF",
+        "n_components": fitted.W.shape[1],
+        "matrix_shape": f"{users}x{movies}",
+        **asked,
+        **asdict(settings),
+    }
+    params = {name: str(value) for name, value in params.items()}
+    log_params(params)
+    log_metrics(metrics)
+    log_mart(interactions.relation, interactions.matrix.nnz, last)
+    record = ModelRecord(
+        W=fitted.W,
+        H=fitted.H,
+        user_ids=interactions.user_ids,
+        movie_ids=interactions.movie_ids,
+        fingerprints=user_fingerprints(interactions),
+        summary=Summary(settings, params, metrics),
+    )
+    about = {"run_id": run_id, "mart": interactions.relation, "last_interacted_at": last, **tags}
+    log_record(record, about)
+    version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.W)
+    return TrainingRun(
+        run_id=run_id,
+        mlflow_run_id=run_id,
+        model_name=tracking.model_name,
+        model_version=version,
+        users=users,
+        movies=movies,
+        interactions=interactions.matrix.nnz,
+        recommendations=0,
+        params=params,
+        metrics=metrics,
+        dbt_invocation_id=tags["dbt_invocation_id"],
+        git_commit=tags["git_commit"],
+    )

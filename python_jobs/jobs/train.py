@@ -1,0 +1,188 @@
+"""The train job: from the mart to the published lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from python_jobs.assessment import Assessment, assess
+from python_jobs.errors import UserError
+from python_jobs.factorization import Factorization, factorize
+from python_jobs.gate import Champion, Size, Verdict, judge, judge_unmeasured
+from python_jobs.holdout import Holdout, TooFewInteractionsError, hold_out
+from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.jobs.going_live import Live, go_live
+from python_jobs.jobs.recording import log_run, measure, run_tags, size_of
+from python_jobs.limits import Limits
+from python_jobs.publishing.history import TrainingRun
+from python_jobs.publishing.publish import place_rows
+from python_jobs.publishing.rows import Ranked, cold_users, popularity_of, require_top, tables_of
+from python_jobs.settings import Settings
+from python_jobs.tracking.registry import load_summary, version_of
+from python_jobs.tracking.store import log_metrics, tracked_run
+from python_jobs.weighting import weighed_by
+
+if TYPE_CHECKING:
+    from python_jobs.progress import Phases
+    from python_jobs.publishing.history import PublishedRun
+    from python_jobs.tracking.store import Tracking
+    from python_jobs.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What one run is asked to do."""
+
+    settings: Settings
+    top: int = 20
+    """Recommendations per user."""
+    publish: bool = True
+    """Whether the run goes live; without it, it is logged and registered only."""
+    evaluate: bool = True
+    """Whether its lists are judged on a holdout first; without it, the gate sees sizes only."""
+    force: bool = False
+    """Whether it goes live even where the gate would refuse it."""
+    limits: Limits = field(default_factory=Limits)
+    """How much worse than what is live it may be."""
+    keep: int = 5
+    """Model versions whose lists are kept for rollbacks, the current one included."""
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a run was and what became of it, for the screen."""
+
+    run: TrainingRun
+    published: bool
+    assessment: Assessment | None
+    """None where it was not evaluated."""
+    verdict: Verdict
+    short_lists: int
+    """Users whose lists are shorter than asked for: they have seen nearly everything."""
+    warnings: list[str]
+    """What was left undone after the run became current."""
+
+
+def train(
+    warehouse: Warehouse, tracking: Tracking, live: Live, options: TrainOptions, phases: Phases
+) -> TrainReport:
+    """Evaluate, train on the mart, log and register the model, and publish every user's top-N.
+
+    A model that the gate refuses is logged, registered and not published; MLflow's aliases and
+    what readers see stay as they are then, as they do without ``options.publish``.
+
+    Raises
+    ------
+    UserError
+        If the mart cannot be trained on, ``options.top`` does not fit it, or the champion cannot
+        be read and ``options.force`` does not say to do without. Nothing is published then.
+    ChangedMeanwhileError
+        If another run became current since. Nothing is published then either.
+    """
+    champion = champion_of(tracking, live.run, optional=options.force)
+    with phases.phase("read") as bar:
+        interactions = read_interactions(warehouse, options.settings.watched_weight, bar)
+    require_top(options.top, interactions.movie_ids.size)
+    tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
+    with tracked_run(tracking, "train", tags) as run_id:
+        with phases.phase("evaluate"):
+            assessment, verdict = evaluate(warehouse, champion, interactions, options)
+        with phases.phase("fit"):
+            weighed = weighed_by(interactions, options.settings)
+            fitted = factorize(weighed.matrix, options.settings)
+        with phases.phase("metrics"):
+            metrics = measure(weighed, fitted, assessment) | verdict.metrics()
+        with phases.phase("log"):
+            asked = {"top": options.top}
+            run = log_run(
+                tracking, run_id, interactions, fitted, options.settings, asked, metrics, tags
+            )
+        goes_live = options.publish and (verdict.passed or options.force)
+        if goes_live:
+            ranked = rank_for_everyone(warehouse, weighed, fitted, options.top)
+            with phases.phase("publish", total=weighed.user_ids.size) as bar:
+                run = place_rows(warehouse, run, tables_of(ranked, phases, bar))
+        log_metrics(phases.metrics())
+    warnings = go_live(warehouse, tracking, run, live, options.keep) if goes_live else []
+    short = short_lists(interactions, options.top)
+    return TrainReport(run, goes_live, assessment, verdict, short, warnings)
+
+
+def champion_of(
+    tracking: Tracking, live: PublishedRun | None, *, optional: bool
+) -> Champion | None:
+    """Return what is live as the gate compares with it; None where nothing is live.
+
+    Raises
+    ------
+    UserError
+        If its model is not in this MLflow store, or its artifacts cannot be read, and it is not
+        ``optional``: a gate that cannot compare lets nothing through.
+    """
+    if live is None:
+        return None
+    try:
+        summary = load_summary(version_of(tracking, live))
+    except UserError:
+        if optional:
+            return None
+        raise
+    return Champion(
+        version=live.model_version,
+        settings=summary.settings,
+        recorded=summary.metrics.get("ndcg_at_10"),
+        size=Size(live.users, live.movies, live.interactions),
+    )
+
+
+def evaluate(
+    warehouse: Warehouse,
+    champion: Champion | None,
+    interactions: Interactions,
+    options: TrainOptions,
+) -> tuple[Assessment | None, Verdict]:
+    """Judge the settings on a temporal holdout, beside the baselines and the champion."""
+    size = size_of(interactions)
+    holdout = split(interactions) if options.evaluate else None
+    if holdout is None:
+        return None, judge_unmeasured(champion, size, options.limits, wanted=options.evaluate)
+    assessment = assess(holdout, options.settings)
+    if champion and champion.settings.watched_weight != options.settings.watched_weight:
+        # The same cells are held out; they only count differently.
+        theirs = read_interactions(warehouse, champion.settings.watched_weight)
+        holdout = hold_out(theirs.matrix, theirs.last_interacted_at)
+    verdict = judge(champion, size, options.settings, assessment, holdout, options.limits)
+    return assessment, verdict
+
+
+def split(interactions: Interactions) -> Holdout | None:
+    """Hold the latest interactions out; None where nobody has enough of them."""
+    try:
+        return hold_out(interactions.matrix, interactions.last_interacted_at)
+    except TooFewInteractionsError:
+        return None
+
+
+def rank_for_everyone(
+    warehouse: Warehouse, weighed: Interactions, fitted: Factorization, top: int
+) -> Ranked:
+    """Return what every user's list is made from, straight after the fit."""
+    return Ranked(
+        W=fitted.W,
+        H=fitted.H,
+        matrix=weighed.matrix,
+        user_ids=weighed.user_ids,
+        movie_ids=weighed.movie_ids,
+        folded_in=np.zeros(weighed.user_ids.size, bool),
+        cold_users=cold_users(warehouse),
+        popularity=popularity_of(weighed.matrix),
+        top=top,
+    )
+
+
+def short_lists(interactions: Interactions, top: int) -> int:
+    """Count the users with fewer unseen movies than a list is long."""
+    seen = np.diff(interactions.matrix.indptr)
+    return int(np.count_nonzero(interactions.movie_ids.size - seen < top))

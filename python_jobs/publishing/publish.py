@@ -1,0 +1,52 @@
+"""The order of publishing: stage → verify → swap, then commit; readers see a run whole or not.
+
+Every published table is partitioned by ``run_id``. A run's rows are loaded into a staging table of
+its own, checked there, and swapped in with REPLACE PARTITION; only then one row in
+``training_runs`` makes the run current (:mod:`python_jobs.publishing.commit`). Whatever dies before
+that row leaves the previous run current and whole, and doing it all again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from python_jobs.publishing.history import TrainingRun
+from python_jobs.publishing.retention import remove_leftovers
+from python_jobs.publishing.staging import Columns, drop_staging, stage, swap
+from python_jobs.warehouse import Warehouse
+
+
+def place_rows(
+    warehouse: Warehouse, run: TrainingRun, tables: dict[str, Iterable[Columns]]
+) -> TrainingRun:
+    """Put a run's rows in the published tables, where no reader looks for them before the commit.
+
+    Parameters
+    ----------
+    warehouse
+        An open warehouse whose published tables exist.
+    run
+        The run; its ``recommendations`` are counted here.
+    tables
+        For each published table, its rows in blocks; consumed once.
+
+    Returns
+    -------
+    TrainingRun
+        The run as it is to be committed.
+
+    Raises
+    ------
+    UserError
+        If the staged rows fail a check; nothing that readers see has changed then.
+    """
+    remove_leftovers(warehouse)
+    try:
+        rows = {name: stage(warehouse, name, run.run_id, blocks) for name, blocks in tables.items()}
+        for table in tables:
+            swap(warehouse, table, run.run_id, rows[table])
+    finally:
+        for table in tables:
+            drop_staging(warehouse, table, run.run_id)
+    return replace(run, recommendations=rows["recommendations"])

@@ -1,0 +1,65 @@
+"""A run's rows on their way into a published table: staged, checked, and swapped in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from python_jobs.publishing.verification import verify
+from python_jobs.warehouse import Warehouse
+
+Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
+"""One block of a table: for each column but ``run_id`` its values, all of the same length."""
+
+
+def staging_of(warehouse: Warehouse, table: str, run_id: str) -> str:
+    """Return the relation of a run's staging table, ``database.table``."""
+    return f"{warehouse.published(table)}__staging_{run_id}"
+
+
+def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Columns]) -> int:
+    """Load a run's rows into its staging table, check them there, and return how many there are.
+
+    Raises
+    ------
+    UserError
+        If the staged rows fail a check.
+    """
+    live, staging = warehouse.published(table), staging_of(warehouse, table, run_id)
+    drop_staging(warehouse, table, run_id)
+    warehouse.client.command(f"create table {staging} as {live}")
+    # The server fills the one value that all rows share: sending it would double the insert.
+    warehouse.client.command(
+        f"alter table {staging} modify column run_id String default {{run_id:String}}",
+        parameters={"run_id": run_id},
+    )
+    loaded = sum(load_block(warehouse, staging, block) for block in blocks)
+    verify(warehouse, table, staging, loaded)
+    return loaded
+
+
+def load_block(warehouse: Warehouse, staging: str, block: Columns) -> int:
+    """Insert one block of columns, and return its number of rows."""
+    columns = list(block.values())
+    rows = len(columns[0])
+    if rows:
+        warehouse.client.insert(staging, columns, column_names=list(block), column_oriented=True)
+    return rows
+
+
+def swap(warehouse: Warehouse, table: str, run_id: str, rows: int) -> None:
+    """Put the staged rows in the live table, as its partition of the run."""
+    live, staging = warehouse.published(table), staging_of(warehouse, table, run_id)
+    if rows:
+        statement = f"alter table {live} replace partition {{run_id:String}} from {staging}"
+    else:
+        # REPLACE PARTITION refuses an empty source.
+        statement = f"alter table {live} drop partition {{run_id:String}}"
+    warehouse.client.command(statement, parameters={"run_id": run_id})
+
+
+def drop_staging(warehouse: Warehouse, table: str, run_id: str) -> None:
+    """Drop a run's staging table, if there is one."""
+    warehouse.client.command(f"drop table if exists {staging_of(warehouse, table, run_id)} sync")

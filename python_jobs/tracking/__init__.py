@@ -1,0 +1,1 @@
+"""MLflow: the store, the registry of models, and what a run leaves in them."""
