@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, parse_user
+from python_jobs.commands.options import USER_ID, dbt_options, mlflow_options
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
@@ -14,10 +14,10 @@ EMBEDDED = "embedded"
 
 
 @click.command("demo")
-@click.option("--user", default="42", help="The sample user on the last screen.")
+@click.option("--user", type=USER_ID, default=42, help="The sample user on the last screen.")
 @mlflow_options
 @dbt_options
-def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> None:
+def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> None:
     """Run everything on the sample data, in the embedded ClickHouse, and show what came out.
 
     \b
@@ -26,7 +26,6 @@ def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     """
     from python_jobs.pipeline import REFRESH, SEED, run_steps
 
-    user_id = parse_user(user)
     # Never a server by default: the sample would replace the raw tables there.
     dbt = replace(dbt, target=dbt.target or EMBEDDED)
     run_steps((SEED, *REFRESH), dbt)
@@ -38,6 +37,6 @@ def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> Non
 
         model = load_model(job.tracking)
         run = list_runs(job.warehouse)[0]
-        seen = history(job.warehouse, user_id, limit=10)
-        recommended = recommend(job.warehouse, model, user_id, top=10)
-    show_demo(run, job.tracking, seen, recommended, user_id)
+        seen = history(job.warehouse, user, limit=10)
+        recommended = recommend(job.warehouse, model, user, top=10)
+    show_demo(run, job.tracking, seen, recommended, user)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_jobs.dbt_project import DbtOptions
-from python_jobs.errors import UserError
 
 if TYPE_CHECKING:
     from python_jobs.settings import Settings
@@ -20,6 +19,28 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+LIST_LENGTH = click.IntRange(min=1, max=2**16 - 1)
+"""What fits ``ml.recommendations.rank``; the jobs hold it against the number of movies."""
+
+
+class UserId(click.ParamType):
+    """A whole number that fits ``UInt64``, as in ``mart_users.user_id``."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the id as a number; anything else is bad usage."""
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and int(text) < 2**64):
+            self.fail(
+                f"{text!r} is not a user id: user ids are whole numbers, as in mart_users.user_id.",
+                param,
+                ctx,
+            )
+        return int(text)
+
+
+USER_ID = UserId()
 
 
 @dataclass(frozen=True)
@@ -142,18 +163,3 @@ def model_options(command: Command) -> Command:
         return command(*args, wanted=wanted, **kwargs)
 
     return wrapped
-
-
-def parse_user(text: str) -> int:
-    """Return a user id given as text.
-
-    Raises
-    ------
-    UserError
-        If it is not a whole number that fits ``UInt64``.
-    """
-    if text.isascii() and text.isdigit() and int(text) < 2**64:
-        return int(text)
-    raise UserError(
-        f"{text!r} is not a user id.", "User ids are whole numbers, as in mart_users.user_id."
-    )

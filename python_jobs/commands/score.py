@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, setting
+from python_jobs.commands.options import LIST_LENGTH, dbt_options, mlflow_options, setting
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 
 @click.command("score")
-@setting("--top", "Recommendations per user.", type=int, default=20)
+@setting("--top", "Recommendations per user.", type=LIST_LENGTH, default=20)
 @setting("--keep", "Versions to keep for rollback.", type=click.IntRange(min=2), default=5)
 @mlflow_options
 @dbt_options
