@@ -11,7 +11,12 @@ from pathlib import Path
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from clickhouse_connect.driver.exceptions import (
+    ClickHouseError,
+    DatabaseError,
+    Error,
+    OperationalError,
+)
 
 from python_jobs.dbt_project import Credentials, DbtOptions, DbtProject, Question
 from python_jobs.errors import UserError
@@ -192,7 +197,7 @@ def explained_errors(project: DbtProject) -> Iterator[None]:
                 "Run `dbt run` first: dbt builds the mart and creates the tables that "
                 "python_jobs fills.",
             ) from error
-        if code is None and isinstance(error, OperationalError):
+        if _is_lost(error, project):
             raise UserError(
                 f"The connection to ClickHouse was lost: "
                 f"{_without_secret(_root_cause(error), secret)}.",
@@ -206,11 +211,18 @@ def explained_errors(project: DbtProject) -> Iterator[None]:
 
 
 def error_code(error: Exception) -> int | None:
-    """Return ClickHouse's numeric error code, or None where the error carries none."""
-    import re
+    """Return ClickHouse's numeric error code, or None where it was not ClickHouse that failed.
 
-    code = re.search(r"[Cc]ode:? (\d+)", str(error))
-    return int(code.group(1)) if code else None
+    The driver takes it from ClickHouse's own header or message; the HTTP status of a proxy, which
+    the message of an error may also hold, is no such code.
+    """
+    return error.code if isinstance(error, Error) else None
+
+
+def _is_lost(error: ClickHouseError, project: DbtProject) -> bool:
+    """Say whether nothing answered, or something else than ClickHouse, as a proxy does."""
+    by_another = type(error) is DatabaseError and project.credentials.type != "chdb"
+    return error_code(error) is None and (by_another or isinstance(error, OperationalError))
 
 
 def _without_secret(text: str, secret: str) -> str:
