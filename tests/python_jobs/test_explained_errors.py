@@ -88,7 +88,7 @@ def test_a_code_of_clickhouse_is(project, monkeypatch, code, message, hint):
 
 def test_a_code_of_the_embedded_engine_is(warehouse):
     with (
-        pytest.raises(UserError, match="A table is missing: .*nowhere"),
+        pytest.raises(UserError, match=r"A table is missing: .*nowhere"),
         explained_errors(warehouse.project),
     ):
         warehouse.client.command("select * from ml.nowhere")
