@@ -124,7 +124,8 @@ class Question:
     def __init__(self, options: DbtOptions) -> None:
         self._options = options
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "python_jobs.dbt_answers", *options.arguments()],
+            # -P: what lies in the working directory is data, whatever it is called.
+            [sys.executable, "-P", "-m", "python_jobs.dbt_answers", *options.arguments()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

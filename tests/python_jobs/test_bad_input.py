@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from python_jobs.dbt_project import DbtOptions, Question
-from tests.python_jobs.conftest import REPOSITORY
+from tests.python_jobs.conftest import REPOSITORY, SCRIPTS
 
 STATE = """
 select
@@ -193,3 +193,20 @@ def test_an_interrupt_of_dbts_process_is_an_interrupt(empty_project):
     question._process.send_signal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         question.answer()
+
+
+def test_code_in_the_working_directory_is_not_run(built_project, tmp_path):
+    marker = tmp_path / "was_run"
+    for module in ("json", "click", "dbt", "numpy", "python_jobs"):
+        (tmp_path / f"{module}.py").write_text(f"open({str(marker)!r}, 'w').close()")
+    elsewhere = str(built_project.directory)
+    done = subprocess.run(
+        [SCRIPTS / "python_jobs", "runs", "--project-dir", elsewhere, "--profiles-dir", elsewhere],
+        cwd=tmp_path,
+        env=built_project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not marker.exists()
+    assert done.returncode == 0, done.stderr
