@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from python_jobs.assessment import HEADLINE, Assessment
-from python_jobs.errors import UserError
+from python_jobs.errors import REFUSED, UserError
 from python_jobs.evaluation import evaluate_settings
 from python_jobs.holdout import Holdout
 from python_jobs.registry import CHAMPION, find_version, load_settings
@@ -19,7 +19,7 @@ TOLERANCE = 0.02
 class RefusedError(UserError):
     """The new model is worse than the champion: logged and registered, and not published."""
 
-    exit_code = 3
+    exit_code = REFUSED
 
 
 @dataclass(frozen=True)
