@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from python_jobs.commands.options import USER_ID, dbt_options, mlflow_options
+from python_jobs.commands.options import dbt_options, mlflow_options, user_id
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions, Question
 from python_jobs.errors import UserError
@@ -15,7 +15,9 @@ EMBEDDED = "embedded"
 
 
 @click.command("demo")
-@click.option("--user", type=USER_ID, default=42, help="The sample user on the last screen.")
+@click.option(
+    "--user", type=user_id, metavar="ID", default="42", help="The sample user on the last screen."
+)
 @mlflow_options
 @dbt_options
 def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> None:

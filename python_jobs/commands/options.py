@@ -23,24 +23,19 @@ LIST_LENGTH = click.IntRange(min=1, max=2**16 - 1)
 """What fits ``ml.recommendations.rank``; the jobs hold it against the number of movies."""
 
 
-class UserId(click.ParamType):
-    """A whole number that fits ``UInt64``, as in ``mart_users.user_id``."""
+def user_id(text: str) -> int:
+    """Return a user id that was typed: a whole number that fits ``UInt64``.
 
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the id as a number; anything else is bad usage."""
-        text = str(value)
-        if not (text.isascii() and text.isdigit() and int(text) < 2**64):
-            self.fail(
-                f"{text!r} is not a user id: user ids are whole numbers, as in mart_users.user_id.",
-                param,
-                ctx,
-            )
-        return int(text)
-
-
-USER_ID = UserId()
+    Raises
+    ------
+    click.BadParameter
+        If it is none.
+    """
+    if not (text.isascii() and text.isdigit() and int(text) < 2**64):
+        raise click.BadParameter(
+            f"{text!r} is not a user id: user ids are whole numbers, as in mart_users.user_id."
+        )
+    return int(text)
 
 
 @dataclass(frozen=True)

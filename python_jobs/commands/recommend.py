@@ -6,17 +6,19 @@ import click
 
 from python_jobs.commands.options import (
     LIST_LENGTH,
-    USER_ID,
     dbt_options,
     mlflow_options,
     setting,
+    user_id,
 )
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 
 @click.command("recommend")
-@click.option("--user", type=USER_ID, required=True, help="The user, as in mart_users.user_id.")
+@click.option(
+    "--user", type=user_id, metavar="ID", required=True, help="The user, as in mart_users.user_id."
+)
 @setting("--top", "How many movies.", type=LIST_LENGTH, default=10)
 @click.option(
     "--format",
