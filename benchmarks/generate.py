@@ -35,7 +35,8 @@ USERS_PER_BLOCK = 1_024
 def generate(warehouse: Warehouse, size: Size) -> int:
     """Fill the raw tables, which must not exist, and return the number of interactions."""
     tables = RawTables(warehouse, "")
-    warehouse.client.command(f"create database if not exists {tables.database}")
+    raw = tables.live("ratings").quoted_database
+    warehouse.client.command(f"create database if not exists {raw}")
     for name in COLUMNS:
         tables.create(tables.live(name), name)
     for name, query in queries(size).items():

@@ -31,7 +31,6 @@ class PublishedRun:
 def list_runs(warehouse: Warehouse) -> list[PublishedRun]:
     """Return the published runs, the current one first, then newest first."""
     runs, live = warehouse.published("training_runs"), warehouse.published("recommendations")
-    database, table = warehouse.split(live)
     found = warehouse.client.query(
         f"""
         select
@@ -54,7 +53,7 @@ def list_runs(warehouse: Warehouse) -> list[PublishedRun]:
         order by published_at desc
         limit 1 by run_id
         """,
-        parameters={"database": database, "table": table},
+        parameters={"database": live.database, "table": live.table},
     )
     return [
         PublishedRun(**{**row, "current": bool(row["current"]), "kept": bool(row["kept"])})

@@ -16,6 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from python_jobs.errors import UserError
+from python_jobs.relation import Relation
 from python_jobs.retention import remove_leftovers, remove_old_runs
 from python_jobs.verification import verify
 from python_jobs.warehouse import Warehouse
@@ -82,9 +83,10 @@ def publish(
     return run
 
 
-def staging_of(warehouse: Warehouse, table: str, run_id: str) -> str:
-    """Return the relation of a run's staging table, ``database.table``."""
-    return f"{warehouse.published(table)}__staging_{run_id}"
+def staging_of(warehouse: Warehouse, table: str, run_id: str) -> Relation:
+    """Return where a run's staging table is."""
+    live = warehouse.published(table)
+    return live.beside(f"{live.table}__staging_{run_id}")
 
 
 def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Columns]) -> int:
@@ -102,12 +104,13 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
     return loaded
 
 
-def load_block(warehouse: Warehouse, staging: str, block: Columns) -> int:
+def load_block(warehouse: Warehouse, staging: Relation, block: Columns) -> int:
     """Insert one block of columns, and return its number of rows."""
     columns = list(block.values())
     rows = len(columns[0])
     if rows:
-        warehouse.client.insert(staging, columns, column_names=list(block), column_oriented=True)
+        names = list(block)
+        warehouse.client.insert(str(staging), columns, column_names=names, column_oriented=True)
     return rows
 
 
@@ -135,7 +138,7 @@ def append_run(warehouse: Warehouse, run: TrainingRun) -> datetime:
         f"select greatest(now64(3, 'UTC'), max(published_at) + interval 1 millisecond) from {runs}"
     ).first_row[0]
     row = {**vars(run), "published_at": published_at}
-    warehouse.client.insert(runs, [list(row.values())], column_names=list(row))
+    warehouse.client.insert(str(runs), [list(row.values())], column_names=list(row))
     return published_at
 
 

@@ -109,7 +109,7 @@ def _history(warehouse: Warehouse, user_id: int, settings: Settings) -> Interact
         user_ids=np.array([user_id], np.uint64),
         movie_ids=np.array(movies, np.uint64),
         last_interacted_at=np.array(times, np.int64),
-        relation=warehouse.mart,
+        relation=str(warehouse.mart),
         dbt_invocation_id="",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from python_jobs.errors import UserError
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 
 LARGEST_ID = 2**64 - 1
@@ -12,7 +13,7 @@ USERS_PER_CHECK = 20_000
 """Users that are checked at a time, so that memory does not grow with their number."""
 
 
-def verify(warehouse: Warehouse, table: str, staging: str, loaded: int) -> None:
+def verify(warehouse: Warehouse, table: str, staging: Relation, loaded: int) -> None:
     """Check a staging table: every row arrived and, for recommendations, every list is sound.
 
     Raises
@@ -33,7 +34,7 @@ def verify(warehouse: Warehouse, table: str, staging: str, loaded: int) -> None:
         )
 
 
-def _unsound_lists(warehouse: Warehouse, staging: str) -> dict[str, int]:
+def _unsound_lists(warehouse: Warehouse, staging: Relation) -> dict[str, int]:
     """Count, in slices of users, broken lists and recommendations of movies already seen."""
     broken = seen = 0
     for parameters in _user_slices(warehouse, staging):
@@ -76,7 +77,7 @@ def _unsound_lists(warehouse: Warehouse, staging: str) -> dict[str, int]:
     return {"users whose ranks or movies repeat or leave gaps": broken, "movies already seen": seen}
 
 
-def _user_slices(warehouse: Warehouse, staging: str) -> list[dict[str, int]]:
+def _user_slices(warehouse: Warehouse, staging: Relation) -> list[dict[str, int]]:
     """Return the first and last user of each slice; together the slices hold every id there is.
 
     Users are counted as they are stored, in order, where numbering them all with a window would

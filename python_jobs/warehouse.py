@@ -20,6 +20,7 @@ from clickhouse_connect.driver.exceptions import (
 
 from python_jobs.dbt_project import Credentials, DbtOptions, DbtProject, Question
 from python_jobs.errors import UserError
+from python_jobs.relation import Relation
 
 UNKNOWN_TABLE, UNKNOWN_DATABASE, ACCESS_DENIED, AUTHENTICATION_FAILED = 60, 81, 497, 516
 
@@ -38,24 +39,18 @@ class Warehouse:
         return self.project.credentials.type == "chdb"
 
     @property
-    def mart(self) -> str:
-        """Relation of the training mart, ``database.table``."""
+    def mart(self) -> Relation:
+        """The training mart."""
         return self.project.model("mart_user_movie_matrix")
 
     @property
-    def movies(self) -> str:
-        """Relation of the movies with their titles and genres, ``database.table``."""
+    def movies(self) -> Relation:
+        """The movies with their titles and genres."""
         return self.project.model("mart_movies")
 
-    def published(self, table: str) -> str:
-        """Return the relation of a table that python_jobs fills, ``database.table``."""
+    def published(self, table: str) -> Relation:
+        """Return where a table is that python_jobs fills."""
         return self.project.source("recommender", table)
-
-    @staticmethod
-    def split(relation: str) -> tuple[str, str]:
-        """Return a relation's database and table as ClickHouse's system tables spell them."""
-        database, _, table = relation.replace("`", "").partition(".")
-        return database, table
 
 
 @contextmanager

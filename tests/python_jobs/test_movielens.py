@@ -20,6 +20,7 @@ from python_jobs.movielens.schema import COLUMNS, SORT_KEYS
 from python_jobs.movielens.source import Release
 from python_jobs.movielens.swapping import swap
 from python_jobs.progress import Phases
+from python_jobs.relation import Relation
 from tests.python_jobs.conftest import REPOSITORY
 from tests.python_jobs.loader import STEPS, warehouse_of
 from tests.python_jobs.movielens_files import (
@@ -318,14 +319,14 @@ def test_a_teams_own_tables_are_not_replaced(raw, release, own):
 def test_an_error_halfway_through_the_swap_is_undone(raw):
     client, database = raw.client, raw.database
     client.command(f"create database {database}")
-    for name in ("a", "b", "new_a", "new_b"):
+    a, b, new_a, new_b = (Relation(database, name) for name in ("a", "b", "new_a", "new_b"))
+    for relation in (a, b, new_a):
         client.command(
-            f"create table {database}.{name} engine = MergeTree order by n as select '{name}' as n"
+            f"create table {relation} engine = MergeTree order by n as "
+            f"select '{relation.table}' as n"
         )
-    client.command(f"drop table {database}.new_b")
-    pairs = {f"{database}.new_{name}": f"{database}.{name}" for name in ("a", "b")}
     with pytest.raises(DatabaseError, match="new_b"):
-        swap(raw.warehouse, pairs, f"{database}.journal")
+        swap(raw.warehouse, {new_a: a, new_b: b}, Relation(database, "journal"))
     assert raw.everything() == {"a": [("a",)], "b": [("b",)], "new_a": [("new_a",)]}
 
 

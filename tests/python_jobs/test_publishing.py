@@ -120,7 +120,7 @@ def test_every_id_is_in_one_slice_and_no_slice_has_too_many_users(warehouse, mon
             f"insert into ml.recommendations ({columns}) "
             f"select 'sliced', arrayJoin({part.tolist()}), number, number + 1 from numbers(3)"
         )
-    slices = verification._user_slices(warehouse, "ml.recommendations")
+    slices = verification._user_slices(warehouse, warehouse.published("recommendations"))
     assert slices[0]["first"] == 0
     assert slices[-1]["last"] == 2**64 - 1
     assert all(after["first"] == before["last"] + 1 for before, after in pairwise(slices))
