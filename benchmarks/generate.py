@@ -41,7 +41,7 @@ def generate(warehouse: Warehouse, size: Size) -> int:
         tables.create(tables.live(name), name)
     for name, query in queries(size).items():
         warehouse.client.command(f"insert into {tables.live(name)} {query}")
-    return int(warehouse.client.command(f"select count() from {tables.live('ratings')}"))
+    return warehouse.number(f"select count() from {tables.live('ratings')}")
 
 
 def queries(size: Size) -> dict[str, str]:

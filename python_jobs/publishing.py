@@ -106,7 +106,7 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
 
 def load_block(warehouse: Warehouse, staging: Relation, block: Columns) -> int:
     """Insert one block of columns, and return its number of rows."""
-    columns = list(block.values())
+    columns: list[Any] = list(block.values())
     rows = len(columns[0])
     if rows:
         names = list(block)
@@ -136,7 +136,7 @@ def append_run(warehouse: Warehouse, run: TrainingRun) -> datetime:
     # Later than every other row, even where two machines' clocks disagree.
     published_at: datetime = warehouse.client.query(
         f"select greatest(now64(3, 'UTC'), max(published_at) + interval 1 millisecond) from {runs}"
-    ).first_row[0]
+    ).result_rows[0][0]
     row = {**vars(run), "published_at": published_at}
     warehouse.client.insert(str(runs), [list(row.values())], column_names=list(row))
     return published_at

@@ -21,8 +21,8 @@ def verify(warehouse: Warehouse, table: str, staging: Relation, loaded: int) -> 
     UserError
         If a check fails. It names the check and how many rows fail it.
     """
-    arrived = warehouse.client.command(f"select count() from {staging}")
-    failures = {"rows that did not arrive": loaded - int(arrived)}
+    arrived = warehouse.number(f"select count() from {staging}")
+    failures = {"rows that did not arrive": loaded - arrived}
     if table == "recommendations":
         failures |= _unsound_lists(warehouse, staging)
     failed = {check: rows for check, rows in failures.items() if rows}
@@ -38,41 +38,37 @@ def _unsound_lists(warehouse: Warehouse, staging: Relation) -> dict[str, int]:
     """Count, in slices of users, broken lists and recommendations of movies already seen."""
     broken = seen = 0
     for parameters in _user_slices(warehouse, staging):
-        broken += int(
-            warehouse.client.command(
-                f"""
-                select count()
-                from (
-                    select user_id
-                    from {staging}
-                    where user_id between {{first:UInt64}} and {{last:UInt64}}
-                    group by user_id
-                    having count() != uniqExact(movie_id)
-                        or count() != uniqExact(rank)
-                        or min(rank) != 1
-                        or max(rank) != count()
-                )
-                """,
-                parameters=parameters,
+        broken += warehouse.number(
+            f"""
+            select count()
+            from (
+                select user_id
+                from {staging}
+                where user_id between {{first:UInt64}} and {{last:UInt64}}
+                group by user_id
+                having count() != uniqExact(movie_id)
+                    or count() != uniqExact(rank)
+                    or min(rank) != 1
+                    or max(rank) != count()
             )
+            """,
+            parameters,
         )
-        seen += int(
-            warehouse.client.command(
-                f"""
-                select count()
-                from (
-                    select user_id, movie_id
-                    from {warehouse.mart}
-                    where user_id between {{first:UInt64}} and {{last:UInt64}}
-                ) as seen
-                inner join (
-                    select user_id, movie_id
-                    from {staging}
-                    where user_id between {{first:UInt64}} and {{last:UInt64}}
-                ) as staged using (user_id, movie_id)
-                """,
-                parameters=parameters,
-            )
+        seen += warehouse.number(
+            f"""
+            select count()
+            from (
+                select user_id, movie_id
+                from {warehouse.mart}
+                where user_id between {{first:UInt64}} and {{last:UInt64}}
+            ) as seen
+            inner join (
+                select user_id, movie_id
+                from {staging}
+                where user_id between {{first:UInt64}} and {{last:UInt64}}
+            ) as staged using (user_id, movie_id)
+            """,
+            parameters,
         )
     return {"users whose ranks or movies repeat or leave gaps": broken, "movies already seen": seen}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -51,6 +52,11 @@ class Warehouse:
     def published(self, table: str) -> Relation:
         """Return where a table is that python_jobs fills."""
         return self.project.source("recommender", table)
+
+    def number(self, query: str, parameters: dict[str, Any] | None = None) -> int:
+        """Return the whole number that is all that a query selects."""
+        ((number,),) = self.client.query(query, parameters=parameters).result_rows
+        return int(number)
 
 
 @contextmanager

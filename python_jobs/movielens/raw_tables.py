@@ -38,7 +38,7 @@ class RawTables:
 
     def rows(self, table: str) -> int:
         """Return how many rows are staged in a table."""
-        return int(self.warehouse.client.command(f"select count() from {self.staged(table)}"))
+        return self.warehouse.number(f"select count() from {self.staged(table)}")
 
     def create(self, relation: Relation, table: str) -> None:
         """Create a relation as one of :data:`COLUMNS` describes it, unless it exists."""

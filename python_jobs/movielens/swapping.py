@@ -78,7 +78,7 @@ def _in_journal(
 ) -> dict[Relation, Relation]:
     """Return those of the journal's pairs whose new table is live already, or where it is not."""
     rows = warehouse.client.query(f"select staged, uuid from {journal}").result_rows
-    uuids = dict(rows)
+    uuids = {str(staged): uuid for staged, uuid in rows}
     return {
         staged: live
         for staged, live in pairs.items()
@@ -93,4 +93,4 @@ def _uuid(warehouse: Warehouse, relation: Relation) -> object:
         "where database = {database:String} and name = {name:String}",
         parameters={"database": relation.database, "name": relation.table},
     )
-    return found.first_row[0] if found.row_count else None
+    return found.result_rows[0][0] if found.row_count else None

@@ -182,7 +182,7 @@ def test_a_reader_never_sees_a_mix_or_a_gap(warehouse):
     def poll():
         client = new_client(warehouse.project)
         while not done.is_set():
-            seen.append(client.query(CURRENT).first_row)
+            seen.append(client.query(CURRENT).result_rows[0])
 
     reader = threading.Thread(target=poll)
     reader.start()
