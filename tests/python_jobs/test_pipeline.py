@@ -165,7 +165,8 @@ def test_mlflow_holds_what_the_run_was(twice, artifacts):
     }
     champion = client.get_model_version_by_alias("dataflix-nmf", "champion")
     assert champion.run_id == run.info.run_id
-    stored = [path.name for path in (project.directory / "mlruns").rglob("*") if path.is_file()]
+    stored = [path.name for path in folder.parents[1].rglob("*") if path.is_file()]
+    assert "model.skops" in stored
     assert not [name for name in stored if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
 
 
