@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench bench-full bench-quality docs clean
+.PHONY: demo test lint bench bench-full bench-quality docs clean purge
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo
@@ -18,11 +18,21 @@ lint: .venv/dev
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt
 
-# What a run leaves behind; the virtual environment goes too.
+# What can be made again, the virtual environment included.
 clean:
-	rm -rf .chdb mlflow.db* mlruns target logs profiles.yml .user.yml .venv build *.egg-info \
+	rm -rf target logs .user.yml .venv build *.egg-info \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What cannot: the embedded database, the MLflow store, the profile.
+KEPT = $(wildcard .chdb mlflow.db* mlruns profiles.yml)
+purge:
+	@test -n "$(KEPT)" || { echo 'There is nothing to remove.'; exit; }; \
+	echo 'This cannot be undone. It removes: $(KEPT)'; \
+	test -t 0 || { echo 'Nothing was removed: a person has to say y, on a terminal.' >&2; exit 1; }; \
+	printf 'Remove all of it? [y/N] '; read -r answer; \
+	test "$$answer" = y || { echo 'Nothing was removed.' >&2; exit 1; }; \
+	rm -rf $(KEPT)
 
 # Time and memory, beside others; nothing else should run on the machine meanwhile.
 bench: .venv/bench

@@ -35,12 +35,13 @@ USERS_PER_BLOCK = 1_024
 def generate(warehouse: Warehouse, size: Size) -> int:
     """Fill the raw tables, which must not exist, and return the number of interactions."""
     tables = RawTables(warehouse, "")
-    warehouse.client.command(f"create database if not exists {tables.database}")
+    raw = tables.live("ratings").quoted_database
+    warehouse.client.command(f"create database if not exists {raw}")
     for name in COLUMNS:
         tables.create(tables.live(name), name)
     for name, query in queries(size).items():
         warehouse.client.command(f"insert into {tables.live(name)} {query}")
-    return int(warehouse.client.command(f"select count() from {tables.live('ratings')}"))
+    return warehouse.number(f"select count() from {tables.live('ratings')}")
 
 
 def queries(size: Size) -> dict[str, str]:

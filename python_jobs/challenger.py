@@ -98,7 +98,7 @@ def weights_to_try(warehouse: Warehouse, start: Settings) -> list[float | None]:
     """Return the values of ``Settings.watched_weight`` that can make a difference in this mart."""
     rated, watched = warehouse.client.query(
         f"select countIf(rating is not null), countIf(watch_count > 0) from {warehouse.mart}"
-    ).first_row
+    ).result_rows[0]
     if not rated or not watched:
         return [start.watched_weight]
     return list(dict.fromkeys([start.watched_weight, *WATCHED_WEIGHTS]))

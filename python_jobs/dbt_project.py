@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from python_jobs.errors import UserError
+from python_jobs.relation import Relation
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ class DbtProject:
     """Name of the target in use."""
     credentials: Credentials
     """Where that target's ClickHouse is."""
-    models: dict[str, tuple[str, str]]
-    """Schema and identifier of each enabled model, by name."""
-    sources: dict[str, tuple[str, str]]
-    """Schema and identifier of each enabled source table, by ``source.table``."""
+    models: dict[str, Relation]
+    """Where each enabled model is, by name."""
+    sources: dict[str, Relation]
+    """Where each enabled source table is, by ``source.table``."""
 
-    def model(self, name: str) -> str:
-        """Return a model's relation as ``database.table``.
+    def model(self, name: str) -> Relation:
+        """Return where a model is.
 
         Raises
         ------
@@ -87,8 +88,8 @@ class DbtProject:
         """
         return self._relation(name, self.models)
 
-    def source(self, source: str, table: str) -> str:
-        """Return a source table's relation as ``database.table``.
+    def source(self, source: str, table: str) -> Relation:
+        """Return where a source table is.
 
         Raises
         ------
@@ -97,19 +98,13 @@ class DbtProject:
         """
         return self._relation(f"{source}.{table}", self.sources)
 
-    def _relation(self, name: str, known: dict[str, tuple[str, str]]) -> str:
+    def _relation(self, name: str, known: dict[str, Relation]) -> Relation:
         if name not in known:
             raise UserError(
                 f"The dbt project in {self.directory} has no enabled node called {name}.",
                 "Run `dbt ls` to see what it has; python_jobs needs the models as shipped.",
             )
-        return ".".join(map(quoted, known[name]))
-
-
-def quoted(identifier: str) -> str:
-    """Return an identifier in ClickHouse's backquotes where it is not a plain word."""
-    plain = identifier.isidentifier() and identifier.isascii()
-    return identifier if plain else "`" + identifier.replace("`", "\\`") + "`"
+        return known[name]
 
 
 class Question:
@@ -124,7 +119,8 @@ class Question:
     def __init__(self, options: DbtOptions) -> None:
         self._options = options
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "python_jobs.dbt_answers", *options.arguments()],
+            # -P: what lies in the working directory is data, whatever it is called.
+            [sys.executable, "-P", "-m", "python_jobs.dbt_answers", *options.arguments()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -158,8 +154,8 @@ class Question:
             directory=Path(found["directory"]),
             target=found["target"],
             credentials=Credentials(**found["credentials"]),
-            models={name: (schema, table) for name, (schema, table) in found["models"].items()},
-            sources={name: (schema, table) for name, (schema, table) in found["sources"].items()},
+            models={name: Relation(*place) for name, place in found["models"].items()},
+            sources={name: Relation(*place) for name, place in found["sources"].items()},
         )
 
 

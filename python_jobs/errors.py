@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+REFUSED = 3
+"""Exit code of a run that the gate did not let go live."""
+
 
 class UserError(Exception):
     """A failure that the reader of the message can mend.

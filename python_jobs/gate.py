@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from python_jobs.assessment import HEADLINE, Assessment
-from python_jobs.errors import UserError
+from python_jobs.errors import REFUSED, UserError
 from python_jobs.evaluation import evaluate_settings
 from python_jobs.holdout import Holdout
 from python_jobs.limits import Limits
@@ -26,7 +26,7 @@ NOT_MEASURABLE = (
 class RefusedError(UserError):
     """What was made is worse than what is live, or cannot be compared: it was not published."""
 
-    exit_code = 3
+    exit_code = REFUSED
 
 
 @dataclass(frozen=True)

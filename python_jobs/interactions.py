@@ -16,6 +16,7 @@ from python_jobs.progress import NO_BAR, Bar
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+    from python_jobs.relation import Relation
     from python_jobs.warehouse import Warehouse
 
 
@@ -77,9 +78,9 @@ def read_interactions(
     with warehouse.client.query_column_block_stream(query, settings=settings) as blocks:
         for block in blocks:
             users, movies, scores, interacted_at = map(np.asarray, block)
-            columns.append(users, positions.find(movies, mart), scores, interacted_at)
+            columns.append(users, positions.find(movies, str(mart)), scores, interacted_at)
             bar.advance(users.size)
-    return columns.finish(movie_ids, mart, _dbt_invocation_id(warehouse, mart))
+    return columns.finish(movie_ids, str(mart), _dbt_invocation_id(warehouse, mart))
 
 
 def score_expression(watched_weight: float | None) -> str:
@@ -89,7 +90,7 @@ def score_expression(watched_weight: float | None) -> str:
     return f"toFloat32(ifNull(rating, 0) + {watched_weight!r} * (watch_count > 0))"
 
 
-def _movies_of(warehouse: Warehouse, mart: str) -> tuple[NDArray[np.uint64], int]:
+def _movies_of(warehouse: Warehouse, mart: Relation) -> tuple[NDArray[np.uint64], int]:
     query = f"select movie_id, count() from {mart} group by movie_id order by movie_id"
     result = warehouse.client.query(query, column_oriented=True)
     if not result.result_set:
@@ -102,13 +103,12 @@ def _movies_of(warehouse: Warehouse, mart: str) -> tuple[NDArray[np.uint64], int
     return np.asarray(movie_ids, dtype=np.uint64), int(np.sum(counts))
 
 
-def _dbt_invocation_id(warehouse: Warehouse, mart: str) -> str:
+def _dbt_invocation_id(warehouse: Warehouse, mart: Relation) -> str:
     """Return the invocation that the mart's table comment names (see macros/stamp_invocation)."""
-    database, table = warehouse.split(mart)
     comment = warehouse.client.command(
         "select comment from system.tables where database = {database:String} "
         "and name = {table:String}",
-        parameters={"database": database, "table": table},
+        parameters={"database": mart.database, "table": mart.table},
     )
     try:
         return str(json.loads(str(comment))["dbt_invocation_id"])

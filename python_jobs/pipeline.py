@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from python_jobs.dbt_project import DbtOptions
-from python_jobs.errors import UserError
+from python_jobs.errors import REFUSED, UserError
 
 DOWNSTREAM = "source:recommender+"
 """dbt's selector of everything that is built on what python_jobs publishes."""
@@ -26,6 +26,9 @@ class Step:
     program: str
     """``dbt`` or ``python_jobs``."""
     arguments: Sequence[str]
+    after_failure: str
+    """What is live when the step has failed, and what is left to do; ``{downstream}`` stands for
+    the command that builds the marts on what is published."""
 
     def words(self, dbt: DbtOptions) -> list[str]:
         """Return the command with dbt's options, which both programs take."""
@@ -40,26 +43,38 @@ class StepError(UserError):
         self.exit_code = exit_code
 
 
-SEED = Step("dbt", ["seed"])
-REFRESH = (
-    Step("dbt", ["build"]),
-    Step("python_jobs", ["train"]),
-    Step("dbt", ["build", "--select", DOWNSTREAM]),
+UNTOUCHED = "No training had begun: what was published before is still current."
+SEED = Step("dbt", ["seed"], UNTOUCHED)
+BUILD = Step("dbt", ["build", "--selector", "before_training"], UNTOUCHED)
+TRAIN = Step(
+    "python_jobs",
+    ["train"],
+    "Its messages say whether it had published by then, and `python_jobs runs` which run is "
+    "current. Dashboards follow that run with `{downstream}`.",
 )
+MARTS = Step(
+    "dbt",
+    ["build", "--select", DOWNSTREAM],
+    "The training before it is done; `python_jobs runs` shows which run is current. What is left "
+    "to do: `{downstream}`.",
+)
+REFRESH = (BUILD, TRAIN, MARTS)
 """From raw tables to dashboards: what a scheduler runs."""
 
 
 def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
     """Run the steps one after the other, each in a process of its own; stop at the first failure.
 
-    A process each, because the embedded database belongs to one process at a time.
+    A process each, because the embedded database belongs to one process at a time. A training that
+    the gate refuses stops nothing: the marts follow the new raw data all the same.
 
     Raises
     ------
     StepError
-        If a step fails. What it printed says why.
+        If a step fails, or, at the end, if the gate refused. What the step printed says why.
     """
     environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **os.environ}
+    refusal: StepError | None = None
     for number, step in enumerate(steps, start=1):
         shown = shlex.join(step.words(dbt))
         click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
@@ -67,10 +82,19 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
         program = Path(sysconfig.get_path("scripts")) / step.program
         command = [str(program), *step.words(dbt)[1:]]
         code = subprocess.run(command, env=environment, check=False).returncode
-        if code:
+        place = f"Step {number} of {len(steps)}"
+        if code == REFUSED and step is TRAIN:
+            refusal = StepError(
+                code,
+                f"{place} was refused by the gate: {shown} (exit code {code}).",
+                "What was live before still is, and the marts are built on it.",
+            )
+        elif code:
+            downstream = shlex.join(MARTS.words(dbt))
             raise StepError(
                 code,
-                f"Step {number} of {len(steps)} failed: {shown} (exit code {code}).",
-                "Its own messages are above. The steps after it did not run; what was published "
-                "before is still current.",
+                f"{place} failed: {shown} (exit code {code}). Its own messages are above.",
+                step.after_failure.format(downstream=downstream),
             )
+    if refusal:
+        raise refusal

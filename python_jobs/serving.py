@@ -109,7 +109,7 @@ def _history(warehouse: Warehouse, user_id: int, settings: Settings) -> Interact
         user_ids=np.array([user_id], np.uint64),
         movie_ids=np.array(movies, np.uint64),
         last_interacted_at=np.array(times, np.int64),
-        relation=warehouse.mart,
+        relation=str(warehouse.mart),
         dbt_invocation_id="",
     )
 
@@ -140,7 +140,7 @@ def _popularity(warehouse: Warehouse, movie_ids: NDArray[np.uint64]) -> NDArray[
         f"select movie_id, count() / (select uniqExact(user_id) from {warehouse.mart}) "
         f"from {warehouse.mart} group by movie_id"
     )
-    shares = dict(result.result_rows)
+    shares = {int(movie): float(share) for movie, share in result.result_rows}
     return np.array([shares.get(movie, 0.0) for movie in movie_ids.tolist()], np.float32)
 
 

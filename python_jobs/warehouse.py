@@ -8,13 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from clickhouse_connect.driver.exceptions import (
+    ClickHouseError,
+    DatabaseError,
+    Error,
+    OperationalError,
+)
 
 from python_jobs.dbt_project import Credentials, DbtOptions, DbtProject, Question
 from python_jobs.errors import UserError
+from python_jobs.relation import Relation
 
 UNKNOWN_TABLE, UNKNOWN_DATABASE, ACCESS_DENIED, AUTHENTICATION_FAILED = 60, 81, 497, 516
 
@@ -33,24 +40,23 @@ class Warehouse:
         return self.project.credentials.type == "chdb"
 
     @property
-    def mart(self) -> str:
-        """Relation of the training mart, ``database.table``."""
+    def mart(self) -> Relation:
+        """The training mart."""
         return self.project.model("mart_user_movie_matrix")
 
     @property
-    def movies(self) -> str:
-        """Relation of the movies with their titles and genres, ``database.table``."""
+    def movies(self) -> Relation:
+        """The movies with their titles and genres."""
         return self.project.model("mart_movies")
 
-    def published(self, table: str) -> str:
-        """Return the relation of a table that python_jobs fills, ``database.table``."""
+    def published(self, table: str) -> Relation:
+        """Return where a table is that python_jobs fills."""
         return self.project.source("recommender", table)
 
-    @staticmethod
-    def split(relation: str) -> tuple[str, str]:
-        """Return a relation's database and table as ClickHouse's system tables spell them."""
-        database, _, table = relation.replace("`", "").partition(".")
-        return database, table
+    def number(self, query: str, parameters: dict[str, Any] | None = None) -> int:
+        """Return the whole number that is all that a query selects."""
+        ((number,),) = self.client.query(query, parameters=parameters).result_rows
+        return int(number)
 
 
 @contextmanager
@@ -192,7 +198,7 @@ def explained_errors(project: DbtProject) -> Iterator[None]:
                 "Run `dbt run` first: dbt builds the mart and creates the tables that "
                 "python_jobs fills.",
             ) from error
-        if code is None and isinstance(error, OperationalError):
+        if _is_lost(error, project):
             raise UserError(
                 f"The connection to ClickHouse was lost: "
                 f"{_without_secret(_root_cause(error), secret)}.",
@@ -206,11 +212,18 @@ def explained_errors(project: DbtProject) -> Iterator[None]:
 
 
 def error_code(error: Exception) -> int | None:
-    """Return ClickHouse's numeric error code, or None where the error carries none."""
-    import re
+    """Return ClickHouse's numeric error code, or None where it was not ClickHouse that failed.
 
-    code = re.search(r"[Cc]ode:? (\d+)", str(error))
-    return int(code.group(1)) if code else None
+    The driver takes it from ClickHouse's own header or message; the HTTP status of a proxy, which
+    the message of an error may also hold, is no such code.
+    """
+    return error.code if isinstance(error, Error) else None
+
+
+def _is_lost(error: ClickHouseError, project: DbtProject) -> bool:
+    """Say whether nothing answered, or something else than ClickHouse, as a proxy does."""
+    by_another = type(error) is DatabaseError and project.credentials.type != "chdb"
+    return error_code(error) is None and (by_another or isinstance(error, OperationalError))
 
 
 def _without_secret(text: str, secret: str) -> str:

@@ -6,19 +6,25 @@ from dataclasses import replace
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, parse_user
+from python_jobs.commands.options import dbt_options, mlflow_options, user_id
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt_project import DbtOptions, Question
+from python_jobs.errors import UserError
 
 EMBEDDED = "embedded"
 
 
 @click.command("demo")
-@click.option("--user", default="42", help="The sample user on the last screen.")
+@click.option(
+    "--user", type=user_id, metavar="ID", default="42", help="The sample user on the last screen."
+)
 @mlflow_options
 @dbt_options
-def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> None:
+def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> None:
     """Run everything on the sample data, in the embedded ClickHouse, and show what came out.
+
+    A target of the environment is meant for other commands and not taken here: only one that is
+    typed, and only an embedded one.
 
     \b
     Example:
@@ -26,9 +32,7 @@ def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     """
     from python_jobs.pipeline import REFRESH, SEED, run_steps
 
-    user_id = parse_user(user)
-    # Never a server by default: the sample would replace the raw tables there.
-    dbt = replace(dbt, target=dbt.target or EMBEDDED)
+    dbt = on_an_embedded_target(dbt)
     run_steps((SEED, *REFRESH), dbt)
     with tracked_session(dbt, experiment, model_name, "python_jobs.serving") as job:
         from python_jobs.jobs.going_live import load_live
@@ -38,6 +42,29 @@ def command(user: str, experiment: str, model_name: str, dbt: DbtOptions) -> Non
 
         model = load_live(job.tracking, job.live)
         run = list_runs(job.warehouse)[0]
-        seen = history(job.warehouse, user_id, limit=10)
-        recommended = recommend(job.warehouse, model, user_id, top=10)
-    show_demo(run, job.tracking, seen, recommended, user_id)
+        seen = history(job.warehouse, user, limit=10)
+        recommended = recommend(job.warehouse, model, user, top=10)
+    show_demo(run, job.tracking, seen, recommended, user)
+
+
+def on_an_embedded_target(dbt: DbtOptions) -> DbtOptions:
+    """Return the options with the target that was typed, or else the embedded one.
+
+    Elsewhere the sample would replace the raw tables.
+
+    Raises
+    ------
+    UserError
+        If the target is a server's.
+    """
+    source = click.get_current_context().get_parameter_source("target")
+    typed = source is click.core.ParameterSource.COMMANDLINE
+    dbt = replace(dbt, target=dbt.target if typed else EMBEDDED)
+    project = Question(dbt).answer()
+    if project.credentials.type != "chdb":
+        raise UserError(
+            f"The target {project.target} is a server, where the demo would write its sample over "
+            "the raw tables and publish what it learned from it. Nothing was run.",
+            "Without --target it runs in an embedded ClickHouse; docs/server.md is about servers.",
+        )
+    return dbt

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_jobs.dbt_project import DbtOptions
-from python_jobs.errors import UserError
 from python_jobs.limits import Limits
 
 if TYPE_CHECKING:
@@ -21,6 +20,23 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+LIST_LENGTH = click.IntRange(min=1, max=2**16 - 1)
+"""What fits ``ml.recommendations.rank``; the jobs hold it against the number of movies."""
+
+
+def user_id(text: str) -> int:
+    """Return a user id that was typed: a whole number that fits ``UInt64``.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is none.
+    """
+    if not (text.isascii() and text.isdigit() and int(text) < 2**64):
+        raise click.BadParameter(
+            f"{text!r} is not a user id: user ids are whole numbers, as in mart_users.user_id."
+        )
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -160,18 +176,3 @@ def warn(warnings: list[str]) -> None:
     """Print what was left undone, on stderr."""
     for warning in warnings:
         click.echo(f"Warning: {warning}", err=True)
-
-
-def parse_user(text: str) -> int:
-    """Return a user id given as text.
-
-    Raises
-    ------
-    UserError
-        If it is not a whole number that fits ``UInt64``.
-    """
-    if text.isascii() and text.isdigit() and int(text) < 2**64:
-        return int(text)
-    raise UserError(
-        f"{text!r} is not a user id.", "User ids are whole numbers, as in mart_users.user_id."
-    )

@@ -13,6 +13,8 @@ from python_jobs.dbt_project import DbtOptions
 def command(dbt: DbtOptions) -> None:
     """Refresh everything, as a scheduler does: dbt build, train, dbt build of what depends on it.
 
+    Every model is built and tested once: what depends on a published run, after the training. Where
+    the gate refuses the new model, the marts are built on what is live, and the exit code is 3.
     Options of `train` are read from their environment variables.
 
     \b

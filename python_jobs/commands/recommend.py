@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, parse_user, setting
+from python_jobs.commands.options import (
+    LIST_LENGTH,
+    dbt_options,
+    mlflow_options,
+    setting,
+    user_id,
+)
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt_project import DbtOptions
 
 
 @click.command("recommend")
-@click.option("--user", required=True, metavar="ID", help="The user, as in mart_users.user_id.")
-@setting("--top", "How many movies.", type=int, default=10)
+@click.option(
+    "--user", type=user_id, metavar="ID", required=True, help="The user, as in mart_users.user_id."
+)
+@setting("--top", "How many movies.", type=LIST_LENGTH, default=10)
 @click.option(
     "--format",
     "shape",
@@ -22,7 +30,7 @@ from python_jobs.dbt_project import DbtOptions
 @mlflow_options
 @dbt_options
 def command(
-    user: str, top: int, shape: str, experiment: str, model_name: str, dbt: DbtOptions
+    user: int, top: int, shape: str, experiment: str, model_name: str, dbt: DbtOptions
 ) -> None:
     """Recommend unseen movies to one user, from the champion's factors.
 
@@ -30,12 +38,11 @@ def command(
     Example:
         python_jobs recommend --user 42 --top 5 --format json
     """
-    user_id = parse_user(user)
     with tracked_session(dbt, experiment, model_name, "python_jobs.serving") as job:
         from python_jobs.jobs.going_live import load_live
         from python_jobs.screens import show_recommendations
         from python_jobs.serving import recommend
 
         model = load_live(job.tracking, job.live)
-        found = recommend(job.warehouse, model, user_id, top)
-    show_recommendations(found, user_id, shape)
+        found = recommend(job.warehouse, model, user, top)
+    show_recommendations(found, user, shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from python_jobs.commands.options import (
+    LIST_LENGTH,
     dbt_options,
     max_shrink_option,
     mlflow_options,
@@ -16,7 +17,7 @@ from python_jobs.dbt_project import DbtOptions
 
 
 @click.command("score")
-@setting("--top", "Recommendations per user.", type=int, default=20)
+@setting("--top", "Recommendations per user.", type=LIST_LENGTH, default=20)
 @setting("--keep", "Versions to keep for rollback.", type=click.IntRange(min=2), default=5)
 @max_shrink_option
 @mlflow_options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from python_jobs.commands.options import (
+    LIST_LENGTH,
     WantedModel,
     dbt_options,
     max_shrink_option,
@@ -27,7 +28,7 @@ KERNELS = (
 
 @click.command("train")
 @model_options
-@setting("--top", "Recommendations per user.", type=int, default=20)
+@setting("--top", "Recommendations per user.", type=LIST_LENGTH, default=20)
 @setting("--keep", "Versions to keep for rollback.", type=click.IntRange(min=2), default=5)
 @setting("--publish/--no-publish", "Whether the run goes live.", default=True)
 @setting("--evaluate/--no-evaluate", "Whether to judge it first, and gate it.", default=True)

@@ -64,16 +64,17 @@ def load(
             release=release.format.name,
             files=files,
             rows={
-                tables.live(name): tables.rows(name) for name in COLUMNS if name != "rejected_lines"
+                str(tables.live(name)): tables.rows(name)
+                for name in COLUMNS
+                if name != "rejected_lines"
             },
             rejected=rejected,
-            rejected_lines=tables.live("rejected_lines"),
+            rejected_lines=str(tables.live("rejected_lines")),
         )
         with phases.phase("swap"):
             for name in COLUMNS:
                 tables.create(tables.live(name), name)
-            pairs = {tables.staged(name): tables.live(name) for name in COLUMNS}
-            swap(warehouse, pairs, tables.staged("swap"))
+            swap(warehouse, tables.pairs(), tables.staged("swap"))
     return report
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from python_jobs.movielens.formats import FLAGGED_GENRES, FileFormat
+from python_jobs.relation import Relation
 
 DAY_SECONDS = 86_400
 
@@ -62,7 +63,7 @@ def rules(file: FileFormat) -> list[Rule]:
     ]
 
 
-def parse(file: FileFormat, lines: str) -> str:
+def parse(file: FileFormat, lines: Relation) -> str:
     """Return the query that turns blocks of lines into rows.
 
     Parameters

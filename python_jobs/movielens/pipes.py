@@ -14,10 +14,11 @@ from python_jobs.movielens.parsing import parse, rules
 from python_jobs.movielens.raw_tables import RawTables
 from python_jobs.movielens.schema import COLUMNS
 from python_jobs.movielens.source import Block
+from python_jobs.relation import Relation
 
 
 @contextmanager
-def pipe(tables: RawTables, file: FileFormat, target: str) -> Iterator[str]:
+def pipe(tables: RawTables, file: FileFormat, target: Relation) -> Iterator[Relation]:
     """Lay the views for one file, for the length of a ``with`` block.
 
     Parameters
@@ -31,8 +32,8 @@ def pipe(tables: RawTables, file: FileFormat, target: str) -> Iterator[str]:
 
     Yields
     ------
-    str
-        The relation to :func:`send` blocks into.
+    Relation
+        Where to :func:`send` blocks.
     """
     client = tables.warehouse.client
     lines, parsed = tables.staged("lines"), tables.staged("parsed")
@@ -59,10 +60,10 @@ def pipe(tables: RawTables, file: FileFormat, target: str) -> Iterator[str]:
         client.command(f"drop table {relation} sync")
 
 
-def send(tables: RawTables, lines: str, block: Block) -> None:
+def send(tables: RawTables, lines: Relation, block: Block) -> None:
     """Insert a block; when this returns, its lines are in staging."""
     tables.warehouse.client.insert(
-        lines,
+        str(lines),
         [[block.first_line, block.text]],
         column_names=["first_line", "text"],
         column_type_names=["UInt64", "String"],

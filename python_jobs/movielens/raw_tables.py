@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
-from python_jobs.dbt_project import quoted
 from python_jobs.errors import UserError
 from python_jobs.movielens.schema import COLUMNS, MARK, REPLACEABLE_ENGINES, SORT_KEYS
 from python_jobs.movielens.swapping import finish_swap, has_journal
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 
 
@@ -22,35 +22,31 @@ class RawTables:
     load_id: str
     """Twelve hexadecimal digits that end the names of the load's own tables."""
 
-    @property
-    def database(self) -> str:
-        """Database of the raw tables, as system tables spell it."""
-        return self.warehouse.split(self.live("ratings"))[0]
-
-    def live(self, table: str) -> str:
-        """Return the relation that readers see, ``database.table``."""
+    def live(self, table: str) -> Relation:
+        """Return the table that readers see."""
         if table == "rejected_lines":
-            return self._named(table)
+            return self.live("ratings").beside(table)
         return self.warehouse.project.source("dataflix", table)
 
-    def staged(self, table: str) -> str:
-        """Return the relation of this load's own that has that name, ``database.table``."""
-        return self._named(f"{table}__loading_{self.load_id}")
+    def staged(self, table: str) -> Relation:
+        """Return this load's own table that has that name."""
+        return self.live("ratings").beside(f"{table}__loading_{self.load_id}")
+
+    def pairs(self) -> dict[Relation, Relation]:
+        """Return for each staged table the one whose place it is to take."""
+        return {self.staged(name): self.live(name) for name in COLUMNS}
 
     def rows(self, table: str) -> int:
         """Return how many rows are staged in a table."""
-        return int(self.warehouse.client.command(f"select count() from {self.staged(table)}"))
+        return self.warehouse.number(f"select count() from {self.staged(table)}")
 
-    def create(self, relation: str, table: str) -> None:
+    def create(self, relation: Relation, table: str) -> None:
         """Create a relation as one of :data:`COLUMNS` describes it, unless it exists."""
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[table].items())
         self.warehouse.client.command(
             f"create table if not exists {relation} ({columns}) "
             f"engine = MergeTree order by {SORT_KEYS[table]} comment '{MARK}'"
         )
-
-    def _named(self, name: str) -> str:
-        return f"{quoted(self.database)}.{quoted(name)}"
 
 
 @contextmanager
@@ -74,13 +70,13 @@ def staging(warehouse: Warehouse, *, replace_any: bool) -> Iterator[RawTables]:
         be replaced.
     """
     tables = RawTables(warehouse, uuid4().hex[:12])
-    database = quoted(tables.database)
+    database = tables.live("ratings").quoted_database
     # Creating is a privilege that a server's user may not have, or need.
     if not warehouse.client.command(f"exists database {database}"):
         warehouse.client.command(f"create database {database}")
     for load_id in _dead_loads(tables):
         dead = RawTables(warehouse, load_id)
-        finish_swap(warehouse, dead.staged("swap"))
+        finish_swap(warehouse, dead.pairs(), dead.staged("swap"))
         _remove_staging(dead)
     for table in COLUMNS:
         _require_replaceable(tables, table, replace_any=replace_any)
@@ -105,12 +101,13 @@ def _dead_loads(tables: RawTables) -> list[str]:
         from system.tables
         where database = {database:String} and load_id != ''
         """,
-        parameters={"database": tables.database},
+        parameters={"database": tables.live("ratings").database},
     )
     return [load_id for (load_id,) in found.result_rows]
 
 
 def _remove_staging(tables: RawTables) -> None:
+    raw = tables.live("ratings")
     found = tables.warehouse.client.query(
         """
         select name
@@ -119,17 +116,15 @@ def _remove_staging(tables: RawTables) -> None:
         -- A view before what it reads.
         order by engine = 'MaterializedView' desc
         """,
-        parameters={"database": tables.database, "ending": f"__loading_{tables.load_id}"},
+        parameters={"database": raw.database, "ending": f"__loading_{tables.load_id}"},
     )
     for (name,) in found.result_rows:
-        relation = f"{quoted(tables.database)}.{quoted(name)}"
-        tables.warehouse.client.command(f"drop table if exists {relation} sync")
+        tables.warehouse.client.command(f"drop table if exists {raw.beside(name)} sync")
 
 
 def _require_replaceable(tables: RawTables, table: str, *, replace_any: bool) -> None:
     """Refuse to replace what may be a team's own: other columns, a view, or rows on a server."""
     live = tables.live(table)
-    database, name = tables.warehouse.split(live)
     found = tables.warehouse.client.query(
         """
         select engine, comment, total_rows, (
@@ -139,7 +134,7 @@ def _require_replaceable(tables: RawTables, table: str, *, replace_any: bool) ->
         from system.tables
         where database = {database:String} and name = {name:String}
         """,
-        parameters={"database": database, "name": name},
+        parameters={"database": live.database, "name": live.table},
     )
     for engine, comment, rows, columns in found.result_rows:
         if engine not in REPLACEABLE_ENGINES or list(columns) != sorted(COLUMNS[table]):

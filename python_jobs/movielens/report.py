@@ -57,6 +57,7 @@ class LoadReport:
 
 def show_load(report: LoadReport) -> None:
     """Print what was loaded, what was rejected, and what to run next."""
+    from rich.markup import escape
     from rich.table import Table
 
     from python_jobs.screens import console
@@ -72,13 +73,14 @@ def show_load(report: LoadReport) -> None:
     tables = Table("table", box=None, pad_edge=False)
     tables.add_column("rows", justify="right")
     for relation, rows in report.rows.items():
-        tables.add_row(relation, f"{rows:,}")
+        tables.add_row(escape(relation), f"{rows:,}")
     screen.print()
     screen.print(tables)
     rejected = sum(file.rejected for file in report.files)
     if rejected:
         screen.print(
-            f"\nRejected lines are kept in {report.rejected_lines}; the first of each file:"
+            f"\nRejected lines are kept in {report.rejected_lines}; the first of each file:",
+            markup=False,
         )
         for line in report.rejected:
             screen.print(f"  {line}", markup=False, emoji=False, soft_wrap=True)

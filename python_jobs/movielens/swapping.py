@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 
 
-def swap(warehouse: Warehouse, pairs: Mapping[str, str], journal: str) -> None:
+def swap(warehouse: Warehouse, pairs: Mapping[Relation, Relation], journal: Relation) -> None:
     """Put staged tables in the place of live ones, and those in staging.
 
     Parameters
@@ -22,9 +23,9 @@ def swap(warehouse: Warehouse, pairs: Mapping[str, str], journal: str) -> None:
     warehouse
         An open warehouse.
     pairs
-        For each staged relation the live one; all exist.
+        For each staged table the live one; all exist.
     journal
-        Relation to write what is meant to become of them.
+        Where to write what is meant to become of them.
 
     Raises
     ------
@@ -37,49 +38,59 @@ def swap(warehouse: Warehouse, pairs: Mapping[str, str], journal: str) -> None:
         f"create table {journal} (staged String, live String, uuid UUID) "
         "engine = MergeTree order by staged"
     )
-    rows = [[staged, live, _uuid(warehouse, staged)] for staged, live in pairs.items()]
-    client.insert(journal, rows, column_names=["staged", "live", "uuid"])
+    rows = [[str(staged), str(live), _uuid(warehouse, staged)] for staged, live in pairs.items()]
+    client.insert(str(journal), rows, column_names=["staged", "live", "uuid"])
     try:
         _exchange(warehouse, pairs)
     except Exception:
-        _exchange(warehouse, _pairs(warehouse, journal, swapped=True))
+        _exchange(warehouse, _in_journal(warehouse, pairs, journal, swapped=True))
         client.command(f"drop table {journal} sync")
         raise
     client.command(f"drop table {journal} sync")
 
 
-def has_journal(warehouse: Warehouse, journal: str) -> bool:
+def has_journal(warehouse: Warehouse, journal: Relation) -> bool:
     """Say whether a swap began that was neither finished nor undone."""
     return bool(warehouse.client.command(f"exists table {journal}"))
 
 
-def finish_swap(warehouse: Warehouse, journal: str) -> None:
+def finish_swap(
+    warehouse: Warehouse, pairs: Mapping[Relation, Relation], journal: Relation
+) -> None:
     """Exchange what a killed load had checked and not yet exchanged, if it had come that far."""
     if has_journal(warehouse, journal):
-        _exchange(warehouse, _pairs(warehouse, journal, swapped=False))
+        _exchange(warehouse, _in_journal(warehouse, pairs, journal, swapped=False))
         warehouse.client.command(f"drop table {journal} sync")
 
 
-def _exchange(warehouse: Warehouse, pairs: Mapping[str, str]) -> None:
+def _exchange(warehouse: Warehouse, pairs: Mapping[Relation, Relation]) -> None:
     if pairs:
         exchanges = ", ".join(f"{staged} and {live}" for staged, live in pairs.items())
         warehouse.client.command(f"exchange tables {exchanges}")
 
 
-def _pairs(warehouse: Warehouse, journal: str, *, swapped: bool) -> dict[str, str]:
-    """Return the journal's pairs whose new table is live already, or those where it is not."""
-    rows = warehouse.client.query(f"select staged, live, uuid from {journal}").result_rows
+def _in_journal(
+    warehouse: Warehouse,
+    pairs: Mapping[Relation, Relation],
+    journal: Relation,
+    *,
+    swapped: bool,
+) -> dict[Relation, Relation]:
+    """Return those of the journal's pairs whose new table is live already, or where it is not."""
+    rows = warehouse.client.query(f"select staged, uuid from {journal}").result_rows
+    uuids = {str(staged): uuid for staged, uuid in rows}
     return {
-        staged: live for staged, live, uuid in rows if (_uuid(warehouse, live) == uuid) == swapped
+        staged: live
+        for staged, live in pairs.items()
+        if str(staged) in uuids and (_uuid(warehouse, live) == uuids[str(staged)]) == swapped
     }
 
 
-def _uuid(warehouse: Warehouse, relation: str) -> object:
+def _uuid(warehouse: Warehouse, relation: Relation) -> object:
     """Return what identifies a table whatever its name; None where there is no such table."""
-    database, name = warehouse.split(relation)
     found = warehouse.client.query(
         "select uuid from system.tables "
         "where database = {database:String} and name = {name:String}",
-        parameters={"database": database, "name": name},
+        parameters={"database": relation.database, "name": relation.table},
     )
-    return found.first_row[0] if found.row_count else None
+    return found.result_rows[0][0] if found.row_count else None

@@ -82,7 +82,7 @@ def find_run(warehouse: Warehouse, run_id: str) -> PublishedRun:
 
 
 def _runs(warehouse: Warehouse, condition: str, parameters: dict[str, Any]) -> list[PublishedRun]:
-    database, table = warehouse.split(warehouse.published("recommendations"))
+    lists = warehouse.published("recommendations")
     found = warehouse.client.query(
         f"""
         select
@@ -99,7 +99,7 @@ def _runs(warehouse: Warehouse, condition: str, parameters: dict[str, Any]) -> l
         order by current desc, published_at desc
         limit 1 by run_id
         """,
-        parameters={"database": database, "table": table, **parameters},
+        parameters={"database": lists.database, "table": lists.table, **parameters},
     )
     return [
         PublishedRun(**{**row, "current": bool(row["current"]), "kept": bool(row["kept"])})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from python_jobs.dbt_project import quoted
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 
 PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors")
@@ -48,9 +48,9 @@ def remove_old_runs(warehouse: Warehouse, keep: int) -> None:
         _drop_runs(warehouse, table, old, grace_hours=0)
 
 
-def _staging_tables(warehouse: Warehouse, table: str, grace_hours: int) -> list[str]:
-    """Return the relations of a table's staging tables that are old enough to be dead."""
-    database, name = warehouse.split(warehouse.published(table))
+def _staging_tables(warehouse: Warehouse, table: str, grace_hours: int) -> list[Relation]:
+    """Return a table's staging tables that are old enough to be dead."""
+    live = warehouse.published(table)
     found = warehouse.client.query(
         """
         select name
@@ -59,15 +59,18 @@ def _staging_tables(warehouse: Warehouse, table: str, grace_hours: int) -> list[
             and startsWith(name, {prefix:String})
             and metadata_modification_time <= now() - interval {grace:UInt32} hour
         """,
-        parameters={"database": database, "prefix": f"{name}__staging_", "grace": grace_hours},
+        parameters={
+            "database": live.database,
+            "prefix": f"{live.table}__staging_",
+            "grace": grace_hours,
+        },
     )
-    return [f"{quoted(database)}.{quoted(name)}" for (name,) in found.result_rows]
+    return [live.beside(name) for (name,) in found.result_rows]
 
 
 def _drop_runs(warehouse: Warehouse, table: str, condition: str, grace_hours: int) -> None:
     """Drop the partitions whose ``run_id`` meets a condition and that are old enough."""
     live = warehouse.published(table)
-    database, name = warehouse.split(live)
     found = warehouse.client.query(
         f"""
         select partition as run_id
@@ -76,7 +79,7 @@ def _drop_runs(warehouse: Warehouse, table: str, condition: str, grace_hours: in
         group by partition
         having max(modification_time) <= now() - interval {{grace:UInt32}} hour
         """,
-        parameters={"database": database, "table": name, "grace": grace_hours},
+        parameters={"database": live.database, "table": live.table, "grace": grace_hours},
     )
     for (run_id,) in found.result_rows:
         warehouse.client.command(

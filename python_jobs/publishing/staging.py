@@ -8,15 +8,17 @@ from typing import Any
 from numpy.typing import NDArray
 
 from python_jobs.publishing.verification import verify
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 """One block of a table: for each column but ``run_id`` its values, all of the same length."""
 
 
-def staging_of(warehouse: Warehouse, table: str, run_id: str) -> str:
-    """Return the relation of a run's staging table, ``database.table``."""
-    return f"{warehouse.published(table)}__staging_{run_id}"
+def staging_of(warehouse: Warehouse, table: str, run_id: str) -> Relation:
+    """Return where a run's staging table is."""
+    live = warehouse.published(table)
+    return live.beside(f"{live.table}__staging_{run_id}")
 
 
 def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Columns]) -> int:
@@ -40,12 +42,13 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
     return loaded
 
 
-def load_block(warehouse: Warehouse, staging: str, block: Columns) -> int:
+def load_block(warehouse: Warehouse, staging: Relation, block: Columns) -> int:
     """Insert one block of columns, and return its number of rows."""
-    columns = list(block.values())
+    columns: list[Any] = list(block.values())
     rows = len(columns[0])
     if rows:
-        warehouse.client.insert(staging, columns, column_names=list(block), column_oriented=True)
+        names = list(block)
+        warehouse.client.insert(str(staging), columns, column_names=names, column_oriented=True)
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from python_jobs.errors import UserError
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 
 LARGEST_ID = 2**64 - 1
@@ -12,7 +13,7 @@ USERS_PER_CHECK = 20_000
 """Users that are checked at a time, so that memory does not grow with their number."""
 
 
-def verify(warehouse: Warehouse, table: str, staging: str, loaded: int) -> None:
+def verify(warehouse: Warehouse, table: str, staging: Relation, loaded: int) -> None:
     """Check a staging table: every row arrived and, for recommendations, every list is sound.
 
     Raises
@@ -20,8 +21,8 @@ def verify(warehouse: Warehouse, table: str, staging: str, loaded: int) -> None:
     UserError
         If a check fails. It names the check and how many rows fail it.
     """
-    arrived = warehouse.client.command(f"select count() from {staging}")
-    failures = {"rows that did not arrive": loaded - int(arrived)}
+    arrived = warehouse.number(f"select count() from {staging}")
+    failures = {"rows that did not arrive": loaded - arrived}
     if table == "recommendations":
         failures |= _unsound_lists(warehouse, staging)
     failed = {check: rows for check, rows in failures.items() if rows}
@@ -33,50 +34,46 @@ def verify(warehouse: Warehouse, table: str, staging: str, loaded: int) -> None:
         )
 
 
-def _unsound_lists(warehouse: Warehouse, staging: str) -> dict[str, int]:
+def _unsound_lists(warehouse: Warehouse, staging: Relation) -> dict[str, int]:
     """Count, in slices of users, broken lists and recommendations of movies already seen."""
     broken = seen = 0
     for parameters in _user_slices(warehouse, staging):
-        broken += int(
-            warehouse.client.command(
-                f"""
-                select count()
-                from (
-                    select user_id
-                    from {staging}
-                    where user_id between {{first:UInt64}} and {{last:UInt64}}
-                    group by user_id
-                    having count() != uniqExact(movie_id)
-                        or count() != uniqExact(rank)
-                        or min(rank) != 1
-                        or max(rank) != count()
-                )
-                """,
-                parameters=parameters,
+        broken += warehouse.number(
+            f"""
+            select count()
+            from (
+                select user_id
+                from {staging}
+                where user_id between {{first:UInt64}} and {{last:UInt64}}
+                group by user_id
+                having count() != uniqExact(movie_id)
+                    or count() != uniqExact(rank)
+                    or min(rank) != 1
+                    or max(rank) != count()
             )
+            """,
+            parameters,
         )
-        seen += int(
-            warehouse.client.command(
-                f"""
-                select count()
-                from (
-                    select user_id, movie_id
-                    from {warehouse.mart}
-                    where user_id between {{first:UInt64}} and {{last:UInt64}}
-                ) as seen
-                inner join (
-                    select user_id, movie_id
-                    from {staging}
-                    where user_id between {{first:UInt64}} and {{last:UInt64}}
-                ) as staged using (user_id, movie_id)
-                """,
-                parameters=parameters,
-            )
+        seen += warehouse.number(
+            f"""
+            select count()
+            from (
+                select user_id, movie_id
+                from {warehouse.mart}
+                where user_id between {{first:UInt64}} and {{last:UInt64}}
+            ) as seen
+            inner join (
+                select user_id, movie_id
+                from {staging}
+                where user_id between {{first:UInt64}} and {{last:UInt64}}
+            ) as staged using (user_id, movie_id)
+            """,
+            parameters,
         )
     return {"users whose ranks or movies repeat or leave gaps": broken, "movies already seen": seen}
 
 
-def _user_slices(warehouse: Warehouse, staging: str) -> list[dict[str, int]]:
+def _user_slices(warehouse: Warehouse, staging: Relation) -> list[dict[str, int]]:
     """Return the first and last user of each slice; together the slices hold every id there is.
 
     Users are counted as they are stored, in order, where numbering them all with a window would

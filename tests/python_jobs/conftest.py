@@ -143,24 +143,32 @@ def empty_project(tmp_path_factory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def built_project(empty_project, tmp_path_factory) -> Project:
+def seeded_project(empty_project, tmp_path_factory) -> Project:
+    """The sample in the raw tables, and nothing else. Not to be changed."""
+
+    def seed(directory: Path) -> None:
+        empty_project.copy(directory).dbt("seed")
+
+    return made_once(tmp_path_factory, "seeded", seed)
+
+
+@pytest.fixture(scope="session")
+def built_project(seeded_project, tmp_path_factory) -> Project:
     """The sample seeded and everything built; nothing trained. Not to be changed."""
 
     def build(directory: Path) -> None:
-        project = empty_project.copy(directory)
-        project.dbt("seed")
-        # The very first run, on an empty database.
-        project.dbt("run")
+        # The very first run, on the raw tables alone.
+        seeded_project.copy(directory).dbt("run")
 
     return made_once(tmp_path_factory, "built", build)
 
 
 @pytest.fixture(scope="session")
-def trained_project(built_project, tmp_path_factory) -> Project:
-    """The whole pipeline, once, with defaults. Not to be changed."""
+def trained_project(seeded_project, tmp_path_factory) -> Project:
+    """The whole pipeline, once, with defaults, as its very first run. Not to be changed."""
 
     def train(directory: Path) -> None:
-        done = built_project.copy(directory).python_jobs("pipeline")
+        done = seeded_project.copy(directory).python_jobs("pipeline")
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr
 
     return made_once(tmp_path_factory, "trained", train)

@@ -85,7 +85,7 @@ class Server:
             autogenerate_session_id=False,
         )
         with client:
-            return list(client.query(sql).result_rows)
+            return [tuple(row) for row in client.query(sql).result_rows]
 
     def runs(self) -> list[str]:
         """Return the published runs, the current one first."""

@@ -20,6 +20,7 @@ from python_jobs.movielens import loading, pipes, swapping
 from python_jobs.movielens.schema import COLUMNS
 from python_jobs.movielens.source import Release
 from python_jobs.progress import Phases, peak_rss_mib
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 
 
@@ -27,7 +28,7 @@ def warehouse_of(client: Any, database: str = "raw", kind: str = "chdb") -> Ware
     """Return a warehouse whose raw tables are in a database; it knows nothing else of dbt's."""
     project: Any = SimpleNamespace(
         credentials=SimpleNamespace(type=kind),
-        source=lambda source, table: f"{database}.{table}",
+        source=lambda source, table: Relation(database, table),
     )
     return Warehouse(client, project)
 
@@ -41,12 +42,12 @@ def send_and_die(*args: Any) -> None:
     die()
 
 
-def exchange_two_and_die(warehouse: Warehouse, pairs: dict[str, str]) -> None:
+def exchange_two_and_die(warehouse: Warehouse, pairs: dict[Relation, Relation]) -> None:
     EXCHANGE(warehouse, dict(list(pairs.items())[:2]))
     die()
 
 
-def exchange_and_die(warehouse: Warehouse, pairs: dict[str, str]) -> None:
+def exchange_and_die(warehouse: Warehouse, pairs: dict[Relation, Relation]) -> None:
     EXCHANGE(warehouse, pairs)
     die()
 

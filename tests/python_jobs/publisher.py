@@ -17,6 +17,7 @@ import clickhouse_connect
 
 from python_jobs import publishing
 from python_jobs.progress import peak_rss_mib
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 from tests.python_jobs.publishing_data import lists, run_of
 
@@ -57,8 +58,8 @@ def main() -> None:
     path, run_id, users, *step = sys.argv[1:]
     project: Any = SimpleNamespace(
         credentials=SimpleNamespace(type="chdb"),
-        model=lambda name: f"analytics.{name}",
-        source=lambda source, table: f"ml.{table}",
+        model=lambda name: Relation("analytics", name),
+        source=lambda source, table: Relation("ml", table),
     )
     client = clickhouse_connect.get_client(interface="chdb", path=path)
     if step:

@@ -1,5 +1,7 @@
 """What is refused, what overrides it, and what a model trained like another one is."""
 
+import re
+
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -79,17 +81,22 @@ def test_retention_keeps_every_table_of_a_run_together(gated):
 
 def test_what_tune_finds_is_the_challenger_and_can_be_trained(trained_project, tmp_path):
     project = trained_project.copy(tmp_path)
+    before = project.query(CURRENT)
     tuned, trained = project.many(
         [(["tune", "--minutes", "0"], {}), (["train", "--like", "challenger"], {})]
     )
     assert tuned.returncode == 0, tuned.stderr
-    assert "3 trials" in tuned.stdout
-    assert trained.returncode in (0, 3), trained.stderr
+    assert re.search(r"\b3 trials", tuned.stdout)
     client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
     challenger = client.get_run(client.get_model_version("dataflix-nmf", "2").run_id)
     like_it = client.get_run(client.get_model_version("dataflix-nmf", "3").run_id)
     for param in ("n_components", "alpha", "ensemble_ranks", "watched_weight", "random_state"):
         assert like_it.data.params[param] == challenger.data.params[param]
+    passed = like_it.data.metrics["gate_passed"] == 1
+    assert trained.returncode == (0 if passed else 3), trained.stderr
+    live = like_it.info.run_id if passed else before[0][0]
+    assert project.query(CURRENT)[0][0] == live
+    assert client.get_model_version_by_alias("dataflix-nmf", "champion").run_id == live
     trials = client.search_runs(
         [challenger.info.experiment_id],
         f"tags.mlflow.parentRunId = '{challenger.info.run_id}'",

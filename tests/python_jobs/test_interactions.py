@@ -6,6 +6,7 @@ import pytest
 
 from python_jobs.errors import UserError
 from python_jobs.interactions import read_interactions
+from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 
 COLUMNS = ["user_id", "movie_id", "interaction_score", "milliseconds"]
@@ -30,7 +31,7 @@ def scratch(warehouse):
     warehouse.client.command("create database if not exists scratch")
     warehouse.client.command(CREATE)
     project: Any = SimpleNamespace(
-        model=lambda name: "scratch.mart", source=warehouse.project.source
+        model=lambda name: Relation("scratch", "mart"), source=warehouse.project.source
     )
     yield Warehouse(warehouse.client, project)
     warehouse.client.command("drop database scratch")

@@ -1,6 +1,7 @@
 """The whole pipeline through its commands, a second time, and what it leaves in each place."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def twice(trained_project, tmp_path_factory):
     before = {sql: project.query(sql) for sql in (UNCHANGED, RUNS, CURRENT_LISTS)}
     done = project.python_jobs("pipeline")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    return project, before
+    return project, before | {"stdout": done.stdout}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,19 @@ def test_a_second_run_adds_one_published_run_and_changes_nothing_else(twice):
     assert len(project.query(RUNS)) == 2
     assert project.query(UNCHANGED) == before[UNCHANGED]
     assert project.query(CURRENT_LISTS) == before[CURRENT_LISTS]  # the same seed
+
+
+def test_every_node_is_built_or_tested_once(twice):
+    project, before = twice
+    manifest = json.loads((project.directory / "target/manifest.json").read_text())
+    nodes = [*manifest["nodes"].values(), *manifest["unit_tests"].values()]
+    kinds = ("model", "test", "unit_test")
+    wanted = [node["name"] for node in nodes if node["resource_type"] in kinds]
+    # 5 of 98 OK created sql table model `analytics`.`mart_movies` ........ [OK in 0.05s]
+    # 6 of 98 PASS mart_training_runs::what_it_shows ...................... [PASS in 0.05s]
+    ended = r"\d+ of \d+ (?:OK created sql \w+ model|PASS|WARN \d+) (?:\S+(?:\.|::))?`?(\w+)`? "
+    assert len(wanted) > 60
+    assert sorted(re.findall(ended, before["stdout"])) == sorted(wanted)
 
 
 def test_every_list_is_sound(twice):
@@ -151,7 +165,8 @@ def test_mlflow_holds_what_the_run_was(twice, artifacts):
     }
     champion = client.get_model_version_by_alias("dataflix-nmf", "champion")
     assert champion.run_id == run.info.run_id
-    stored = [path.name for path in (project.directory / "mlruns").rglob("*") if path.is_file()]
+    stored = [path.name for path in folder.parents[1].rglob("*") if path.is_file()]
+    assert "model.skops" in stored
     assert not [name for name in stored if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
 
 

@@ -1,0 +1,115 @@
+"""The steps of `pipeline` and `demo`: where they run, in which order, and what a failure says."""
+
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import click
+import pytest
+
+from python_jobs.cli import cli
+from python_jobs.dbt_project import DbtOptions
+from python_jobs.errors import UserError
+from python_jobs.pipeline import REFRESH, SEED, StepError, run_steps
+
+SERVER = DbtOptions(target="server")
+MARTS = "dbt build --select source:recommender+ --target server"
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The commands that would have run; ``ran.codes`` are the exit codes they come back with."""
+
+    class Ran(list):
+        codes: "dict[int, int]" = {}  # noqa: RUF012
+
+    commands = Ran()
+
+    def run(command, **_):
+        commands.append([Path(command[0]).name, *command[1:]])
+        return CompletedProcess(command, commands.codes.get(len(commands), 0))
+
+    monkeypatch.setattr("python_jobs.pipeline.subprocess.run", run)
+    return commands
+
+
+def _fail(ran, step, code, steps=REFRESH):
+    ran.codes = {step: code}
+    with pytest.raises(StepError) as failed:
+        run_steps(steps, SERVER)
+    assert failed.value.exit_code == code
+    return failed.value
+
+
+@pytest.mark.parametrize(("step", "steps"), [(1, (SEED, *REFRESH)), (2, (SEED, *REFRESH))])
+def test_nothing_is_published_before_the_training(ran, step, steps):
+    said = _fail(ran, step, 1, steps)
+    assert f"Step {step} of 4 failed" in said.message
+    assert "what was published before is still current" in said.hint
+    assert len(ran) == step
+
+
+@pytest.mark.parametrize("code", [1, 2, 130, -9])
+def test_a_training_that_failed_may_have_published(ran, code):
+    said = _fail(ran, 2, code)
+    assert "still current" not in str(said)
+    assert "`python_jobs runs`" in said.hint
+    assert f"`{MARTS}`" in said.hint
+    assert len(ran) == 2
+
+
+def test_marts_that_failed_leave_the_new_run_live_and_are_left_to_do(ran):
+    said = _fail(ran, 3, 1)
+    assert "still current" not in str(said)
+    assert "The training before it is done" in said.hint
+    assert f"What is left to do: `{MARTS}`" in said.hint
+
+
+def test_the_marts_are_built_where_the_gate_refused(ran):
+    said = _fail(ran, 2, 3)
+    assert "refused by the gate" in said.message
+    assert "What was live before still is" in said.hint
+    assert " ".join(ran[-1]) == MARTS
+
+
+def test_a_third_exit_code_of_dbt_is_a_failure(ran):
+    assert "Step 1 of 3 failed" in _fail(ran, 1, 3).message
+    assert len(ran) == 1
+
+
+@pytest.fixture
+def demo(empty_project, tmp_path, ran, monkeypatch):
+    """The demo's commands, up to where it would open the database that they have filled."""
+
+    def command(*arguments):
+        monkeypatch.setattr("python_jobs.commands.demo.tracked_session", end)
+        directory = str(empty_project.copy(tmp_path / "project").directory)
+        where = ("--project-dir", directory, "--profiles-dir", directory)
+        with pytest.raises((click.Abort, UserError)) as ended:
+            cli.main(["demo", *where, *arguments], standalone_mode=False)
+        return ended.value
+
+    def end(dbt, *_):
+        raise click.Abort(dbt.target)
+
+    return command
+
+
+def test_the_demo_runs_embedded_whatever_the_environment_says(demo, ran, monkeypatch):
+    monkeypatch.setenv("DBT_TARGET", "server")
+    monkeypatch.setenv("DATAFLIX_TARGET", "server")
+    assert str(demo()) == "embedded"
+    assert [step[:2] for step in ran] == [
+        ["dbt", "seed"],
+        ["dbt", "build"],
+        ["python_jobs", "train"],
+        ["dbt", "build"],
+    ]
+    for step in ran:
+        assert step[step.index("--target") + 1] == "embedded"
+
+
+def test_the_demo_refuses_a_server(demo, ran):
+    said = demo("--target", "server")
+    assert "The target server is a server" in str(said)
+    assert "Nothing was run" in str(said)
+    assert not ran
