@@ -133,7 +133,7 @@ def load_settings(tracking: Tracking, reference: str) -> tuple[str, Settings]:
         metadata = mlflow.artifacts.load_dict(f"runs:/{run_id}/metadata.json")
     except (MlflowException, OSError) as error:
         raise _artifacts_gone(version, run_id) from error
-    return version, Settings(**metadata["settings"])
+    return version, Settings.from_mapping(metadata["settings"])
 
 
 def _require_version(tracking: Tracking, reference: str) -> tuple[str, str]:

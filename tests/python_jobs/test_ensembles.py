@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -143,8 +140,3 @@ def test_small_matrices_have_smaller_members() -> None:
     assert member_ranks(settings, 10) == [2, 5, 3]
     with pytest.raises(ValueError, match="stacked rank of 7"):
         member_ranks(settings, 7)
-
-
-def test_settings_come_back_from_json() -> None:
-    settings = Settings(alpha=0.01, ensemble_ranks=RANKS)
-    assert Settings(**json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
