@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.baselines import most_popular
 from python_jobs.explanations import because
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing import Columns
@@ -43,16 +42,11 @@ class Ranked:
     """Which users' factors were folded in after the fit."""
     cold_users: NDArray[np.uint64]
     """Users without interactions."""
-    popularity: NDArray[np.float32]
-    """Share of the users who interacted with each movie (0–1)."""
+    popularity: Callable[[], NDArray[np.float32]]
+    """Returns the share of the users who interacted with each movie (0–1); called only where a list
+    is a popular one."""
     top: int
     """Length of the lists."""
-
-
-def popularity_of(matrix: csr_matrix) -> NDArray[np.float32]:
-    """Return the share of the users who interacted with each movie (0–1)."""
-    _, counts = most_popular(matrix)
-    return np.asarray(counts[0] / matrix.shape[0], np.float32)
 
 
 def tables_of(ranked: Ranked, phases: Phases, bar: Bar) -> dict[str, Iterable[Columns]]:
@@ -111,7 +105,7 @@ def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
         shape=(user_ids.size, ranked.movie_ids.size),
     )
     everyone = np.ones((user_ids.size, 1), np.float32)
-    for block in top_n_blocks(everyone, ranked.popularity[np.newaxis], seen, ranked.top):
+    for block in top_n_blocks(everyone, ranked.popularity()[np.newaxis], seen, ranked.top):
         yield {
             "user_id": user_ids[block.users],
             "movie_id": ranked.movie_ids[block.movies],

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
-from python_jobs.factorization import fold_in
-from python_jobs.fingerprints import user_fingerprints
-from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.interactions import read_interactions
+from python_jobs.popularity import popularity_of
 from python_jobs.progress import Phases
 from python_jobs.publishing import TrainingRun, publish
 from python_jobs.registry import RegisteredModel
-from python_jobs.run_tables import Ranked, cold_users, popularity_of, tables_of
+from python_jobs.run_tables import Ranked, cold_users, tables_of
 from python_jobs.settings import Settings
-from python_jobs.training import git_commit, require_top, weighed_by
+from python_jobs.training import git_commit, require_top
+from python_jobs.user_factors import user_factors
 from python_jobs.warehouse import Warehouse
 
 
@@ -46,24 +45,22 @@ def score(
     UserError
         If the mart cannot be read, or ``top`` does not fit the model's movies.
     """
-    with phases.phase("read") as bar:
-        settings = Settings(**model.record.metadata["settings"])
-        interactions = read_interactions(warehouse, settings.watched_weight, bar)
+    settings = Settings.from_mapping(model.record.metadata["settings"])
     movie_ids = np.asarray(model.record.metadata["movie_ids"], np.uint64)
     require_top(top, movie_ids.size)
+    with phases.phase("read") as bar:
+        interactions = read_interactions(warehouse, [settings.watched_weight], bar)
     with phases.phase("fold in"):
-        fingerprints = user_fingerprints(interactions)
-        known_movies = aligned(weighed_by(interactions, settings), movie_ids)
-        W, folded = user_factors(known_movies, fingerprints, model, settings)
+        factors = user_factors(interactions, model, settings)
     ranked = Ranked(
-        W=W,
+        W=factors.W,
         H=model.record.H,
-        matrix=known_movies.matrix,
-        user_ids=known_movies.user_ids,
+        matrix=factors.matrix,
+        user_ids=interactions.user_ids,
         movie_ids=movie_ids,
-        folded_in=folded,
+        folded_in=factors.folded_in,
         cold_users=cold_users(warehouse),
-        popularity=popularity_of(known_movies.matrix),
+        popularity=lambda: popularity_of(factors.matrix),
         top=top,
     )
     run = TrainingRun(
@@ -83,62 +80,12 @@ def score(
         dbt_invocation_id=interactions.dbt_invocation_id,
         git_commit=git_commit(warehouse.project.directory),
     )
-    with phases.phase("publish", total=W.shape[0]) as bar:
+    with phases.phase("publish", total=interactions.user_ids.size) as bar:
         run = publish(warehouse, run, tables_of(ranked, phases, bar), keep)
+    folded_in = int(np.count_nonzero(factors.folded_in))
     return ScoreReport(
         run=run,
-        known=int(np.count_nonzero(~folded)),
-        folded_in=int(np.count_nonzero(folded)),
-        unknown_interactions=interactions.matrix.nnz - known_movies.matrix.nnz,
+        known=interactions.user_ids.size - folded_in,
+        folded_in=folded_in,
+        unknown_interactions=interactions.matrix.nnz - factors.matrix.nnz,
     )
-
-
-def aligned(interactions: Interactions, movie_ids: NDArray[np.uint64]) -> Interactions:
-    """Return the interactions with the given movies as columns; those with others are left out."""
-    from scipy.sparse import csr_matrix
-
-    matrix = interactions.matrix
-    column = np.searchsorted(movie_ids, interactions.movie_ids)
-    known = np.isin(interactions.movie_ids, movie_ids)
-    if known.all() and movie_ids.size == interactions.movie_ids.size:
-        return interactions
-    cells = known[matrix.indices]
-    ends = np.concatenate(([0], np.cumsum(cells)))[matrix.indptr]
-    kept = csr_matrix(
-        (matrix.data[cells], column[matrix.indices[cells]].astype(np.int32), ends),
-        shape=(matrix.shape[0], movie_ids.size),
-    )
-    return replace(
-        interactions,
-        matrix=kept,
-        movie_ids=movie_ids,
-        last_interacted_at=interactions.last_interacted_at[cells],
-    )
-
-
-def user_factors(
-    interactions: Interactions,
-    fingerprints: NDArray[np.uint64],
-    model: RegisteredModel,
-    settings: Settings,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return a row of W for each user, and which of them were folded in.
-
-    Parameters
-    ----------
-    interactions
-        What users have done by now, with the model's movies as columns.
-    fingerprints
-        Of everything they have done by now.
-    model, settings
-        The model, and the settings it was fitted with.
-    """
-    user_ids = np.asarray(model.record.metadata["user_ids"], np.uint64)
-    row = np.minimum(np.searchsorted(user_ids, interactions.user_ids), user_ids.size - 1)
-    unchanged = (user_ids[row] == interactions.user_ids) & (
-        model.record.fingerprints[row] == fingerprints
-    )
-    W = np.ascontiguousarray(model.record.W[row])
-    if not unchanged.all():
-        W[~unchanged] = fold_in(interactions.matrix[~unchanged], model.record.H, settings)
-    return W, ~unchanged

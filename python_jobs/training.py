@@ -12,15 +12,16 @@ import numpy as np
 from python_jobs.assessment import Assessment, assess
 from python_jobs.errors import UserError
 from python_jobs.factorization import Factorization, factorize
-from python_jobs.fingerprints import user_fingerprints
-from python_jobs.gate import TOLERANCE, Verdict, champion_settings, judge
+from python_jobs.gate import TOLERANCE, Champion, Verdict, champion_settings, judge
 from python_jobs.holdout import TooFewInteractionsError, hold_out
-from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.interaction_columns import Interactions
+from python_jobs.interactions import read_interactions
+from python_jobs.popularity import popularity_of
 from python_jobs.progress import Phases
 from python_jobs.publishing import TrainingRun, publish
 from python_jobs.reconstruction import reconstruction_metrics
 from python_jobs.registry import CHALLENGER, CHAMPION, register_model, set_alias
-from python_jobs.run_tables import Ranked, cold_users, popularity_of, tables_of
+from python_jobs.run_tables import Ranked, cold_users, tables_of
 from python_jobs.settings import Settings
 from python_jobs.tracking import (
     ModelRecord,
@@ -81,12 +82,15 @@ def train(
         If the mart cannot be trained on, or ``options.top`` does not fit it. Nothing is published
         then, and no version is registered.
     """
+    champion = champion_settings(tracking) if options.evaluate else None
+    compared = (options.settings, champion.settings) if champion else (options.settings,)
     with phases.phase("read") as bar:
-        interactions = read_interactions(warehouse, options.settings.watched_weight, bar)
+        weights = [settings.watched_weight for settings in compared]
+        interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
     tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
     with tracked_run(tracking, "train", tags) as run_id:
-        assessment, verdict = evaluate(warehouse, tracking, interactions, options, phases)
+        assessment, verdict = evaluate(interactions, champion, options, phases)
         with phases.phase("fit"):
             weighed = weighed_by(interactions, options.settings)
             fitted = factorize(weighed.matrix, options.settings)
@@ -129,9 +133,8 @@ def require_top(top: int, movies: int) -> None:
 
 
 def evaluate(
-    warehouse: Warehouse,
-    tracking: Tracking,
     interactions: Interactions,
+    champion: Champion | None,
     options: TrainOptions,
     phases: Phases,
 ) -> tuple[Assessment | None, Verdict | None]:
@@ -148,12 +151,11 @@ def evaluate(
         except TooFewInteractionsError:
             return None, None
         assessment = assess(holdout, options.settings)
-        champion = champion_settings(tracking)
         if champion is None:
             return assessment, None
         if champion.settings.watched_weight != options.settings.watched_weight:
             # The same cells are held out; they only count differently.
-            theirs = read_interactions(warehouse, champion.settings.watched_weight)
+            theirs = interactions.under(champion.settings.watched_weight)
             holdout = hold_out(theirs.matrix, theirs.last_interacted_at)
         verdict = judge(champion, holdout, options.settings, assessment, options.tolerance)
     return assessment, verdict
@@ -215,8 +217,7 @@ def log_run(
         "user_ids": interactions.user_ids.tolist(),
         "movie_ids": interactions.movie_ids.tolist(),
     }
-    fingerprints = user_fingerprints(interactions)
-    log_record(ModelRecord(fitted.W, fitted.H, fingerprints, metadata))
+    log_record(ModelRecord(fitted.W, fitted.H, interactions.fingerprints, metadata))
     version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.W)
     return TrainingRun(
         run_id=run_id,
@@ -250,7 +251,7 @@ def publish_run(
         movie_ids=weighed.movie_ids,
         folded_in=np.zeros(weighed.user_ids.size, bool),
         cold_users=cold_users(warehouse),
-        popularity=popularity_of(weighed.matrix),
+        popularity=lambda: popularity_of(weighed.matrix),
         top=options.top,
     )
     with phases.phase("publish", total=weighed.user_ids.size) as bar:
