@@ -106,6 +106,7 @@ def test_recommend_shows_what_score_publishes(scored):
         ]
         published = [[*row[:3], titles.get(row[3], "")] for row in after[user]]
         assert len(shown) == 20
+        # ClickHouse's client prints a float32 in seven digits or so.
         assert shown == [[row[0], pytest.approx(row[1], rel=1e-6), *row[2:]] for row in published]
         reasons.add(shown[0][2])
     assert reasons == {"factors", "fold_in", "popular"}
