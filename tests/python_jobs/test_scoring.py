@@ -1,11 +1,12 @@
 """Fresh lists for those who came or changed after the training."""
 
 import json
+from collections import Counter
 
 import pytest
 
 CURRENT = """
-select user_id, movie_id, score, reason, because_movie_id
+select user_id, movie_id, score, reason, because_movie_id, strongest_movie_id
 from ml.recommendations
 where run_id = (select argMax(run_id, published_at) from ml.training_runs)
 order by user_id, rank
@@ -112,6 +113,15 @@ def test_recommend_shows_what_score_publishes(scored):
     assert reasons == {"factors", "fold_in", "popular"}
 
 
+def test_a_list_does_not_name_one_movie_all_the_way_down(scored):
+    """One movie contributes most to nine of the first ten; what comes next is about as strong."""
+    _, _, after, _, _ = scored
+    because, strongest = zip(*(row[3:] for row in after[KNOWN][:10]), strict=True)
+    assert max(Counter(strongest).values()) == 9
+    assert because[:3] == strongest[:3]
+    assert max(Counter(because).values()) == 3
+
+
 def test_a_user_whom_no_mart_has_any_more_is_an_error(scored):
     _, before, after, _, answers = scored
     assert before[GONE]
@@ -123,5 +133,5 @@ def test_a_user_whom_no_mart_has_any_more_is_an_error(scored):
 def test_a_user_of_unknown_movies_gets_the_popular_list_and_is_counted(scored):
     _, _, after, done, _ = scored
     assert {row[2] for row in after[STRANGER]} == {"popular"}
-    assert {row[3] for row in after[STRANGER]} == {0}
+    assert {tuple(row[3:]) for row in after[STRANGER]} == {(0, 0)}
     assert "1 interactions are with movies that the model does not know yet" in done.stdout
