@@ -11,7 +11,8 @@
                 rank UInt16,
                 score Float32,
                 reason LowCardinality(String),
-                because_movie_id UInt64
+                because_movie_id UInt64,
+                strongest_movie_id UInt64
             ",
         ) -%}
         {%- do create_ml_table(

@@ -8,9 +8,10 @@ from python_jobs.assessment import Assessment, assess
 from python_jobs.evaluation import Evaluation, evaluate_settings
 from python_jobs.factorization import factorize
 from python_jobs.holdout import Holdout, Protocol, hold_out
-from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.interaction_columns import Interactions
+from python_jobs.interactions import read_interactions
 from python_jobs.jobs.recording import log_run, measure, run_tags
-from python_jobs.progress import Phases
+from python_jobs.progress import NO_BAR, Bar, Phases
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.search import Search, Trial, search
 from python_jobs.settings import Settings
@@ -54,9 +55,8 @@ def tune(
     UserError
         If the mart cannot be read, or is too small to be split.
     """
-    with phases.phase("read"):
-        weights = weights_to_try(warehouse, start)
-        read = {weight: read_interactions(warehouse, weight) for weight in weights}
+    with phases.phase("read") as bar:
+        read = read_to_try(warehouse, start, bar)
     holdouts = {weight: split(interactions, protocol) for weight, interactions in read.items()}
     tags = run_tags(warehouse, read[start.watched_weight])
     with tracked_run(tracking, "tune", tags) as run_id:
@@ -94,11 +94,17 @@ def split(interactions: Interactions, protocol: Protocol) -> Holdout:
     return hold_out(interactions.matrix, interactions.last_interacted_at, protocol)
 
 
-def weights_to_try(warehouse: Warehouse, start: Settings) -> list[float | None]:
-    """Return the values of ``Settings.watched_weight`` that can make a difference in this mart."""
+def read_to_try(
+    warehouse: Warehouse, start: Settings, bar: Bar = NO_BAR
+) -> dict[float | None, Interactions]:
+    """Read the mart once, under each ``Settings.watched_weight`` that can make a difference in it.
+
+    Which these are is asked before. Of a mart that is rebuilt in between, a weight that makes none
+    may be tried, or one that would make one left out; the search is as sound with either.
+    """
     rated, watched = warehouse.client.query(
         f"select countIf(rating is not null), countIf(watch_count > 0) from {warehouse.mart}"
     ).result_rows[0]
-    if not rated or not watched:
-        return [start.watched_weight]
-    return list(dict.fromkeys([start.watched_weight, *WATCHED_WEIGHTS]))
+    others = WATCHED_WEIGHTS if rated and watched else ()
+    interactions = read_interactions(warehouse, [start.watched_weight, *others], bar)
+    return {weight: interactions.under(weight) for weight in interactions.scores}

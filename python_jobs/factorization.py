@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FOLD_IN_ITERATIONS = 1_000
 """Upper bound of the iterations of a fold-in, which is convex and cheap: it converges."""
 FOLD_IN_TOLERANCE = 1e-6
-"""So tight that a user's factors hardly depend on who else is folded in with them."""
+"""Share of a user's first projected gradient at which the user's fold-in ends."""
 
 
 @dataclass(frozen=True)
@@ -110,26 +110,29 @@ def fold_in(rows: csr_matrix, H: NDArray[np.float32], settings: Settings) -> NDA
     Returns
     -------
     (users, k) float32
-        Non-negative; zeros for a user without interactions.
+        Non-negative; zeros for a user without interactions. Each row has the same bits for any
+        number of threads, and for one user as for all of them.
     """
-    from sklearn.decomposition import non_negative_factorization
+    from python_jobs.compiled import over_users
+    from python_jobs.fold_in_kernel import fold_in_users
 
     scaled, norms = scale_users(rows, settings)
     ranks = member_ranks(settings, H.shape[0])
-    W_blocks = []
-    for block in np.split(H.astype(rows.dtype), np.cumsum(ranks)[:-1]):
+    blocks = np.split(H.astype(np.float64), np.cumsum(ranks)[:-1])
+    W_blocks = [np.empty((scaled.shape[0], rank), np.float32) for rank in ranks]
+    for block, W in zip(blocks, W_blocks, strict=True):
         with one_blas_thread():
-            W, _, _ = non_negative_factorization(
-                scaled,
-                H=block,
-                n_components=block.shape[0],
-                init="custom",
-                update_H=False,
-                max_iter=FOLD_IN_ITERATIONS,
-                tol=FOLD_IN_TOLERANCE,
-                alpha_W=settings.alpha,
-            )
-        W_blocks.append(W)
+            gram = block @ block.T
+        # What scikit-learn's `alpha_W` adds.
+        gram[np.diag_indices_from(gram)] += settings.alpha * H.shape[1]
+
+        def solve(span: slice, block: Any = block, gram: Any = gram, W: Any = W) -> None:
+            targets = np.ascontiguousarray(scaled[span] @ block.T)
+            found = np.zeros_like(targets)
+            fold_in_users(found, gram, targets, FOLD_IN_ITERATIONS, FOLD_IN_TOLERANCE)
+            W[span] = found
+
+        over_users(solve, scaled.shape[0])
     return _stack_users(W_blocks, norms)
 
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
-from python_jobs.factorization import fold_in
-from python_jobs.fingerprints import user_fingerprints
 from python_jobs.gate import Size, Verdict, refusal, shrunk
-from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.interaction_columns import Interactions
+from python_jobs.interactions import read_interactions
 from python_jobs.jobs.going_live import Live, go_live, load_live
 from python_jobs.jobs.recording import git_commit, size_of
 from python_jobs.limits import Limits
+from python_jobs.popularity import popularity_of
 from python_jobs.progress import Phases
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
-from python_jobs.publishing.rows import Ranked, cold_users, popularity_of, require_top, tables_of
-from python_jobs.settings import Settings
-from python_jobs.tracking.registry import RegisteredModel
+from python_jobs.publishing.rows import Ranked, cold_users, require_top, tables_of
 from python_jobs.tracking.store import Tracking
+from python_jobs.user_factors import user_factors
 from python_jobs.warehouse import Warehouse
-from python_jobs.weighting import weighed_by
 
 
 @dataclass(frozen=True)
@@ -72,25 +69,22 @@ def score(
         If another run became current since.
     """
     model, top = load_live(tracking, live), options.top
-    with phases.phase("read") as bar:
-        settings = model.record.summary.settings
-        interactions = read_interactions(warehouse, settings.watched_weight, bar)
-    movie_ids = model.record.movie_ids
+    settings, movie_ids = model.record.summary.settings, model.record.movie_ids
     require_top(top, movie_ids.size)
+    with phases.phase("read") as bar:
+        interactions = read_interactions(warehouse, [settings.watched_weight], bar)
     require_size(live, interactions, options.max_shrink)
     with phases.phase("fold in"):
-        fingerprints = user_fingerprints(interactions)
-        known_movies = aligned(weighed_by(interactions, settings), movie_ids)
-        W, folded = user_factors(known_movies, fingerprints, model, settings)
+        factors = user_factors(interactions, model, settings)
     ranked = Ranked(
-        W=W,
+        W=factors.W,
         H=model.record.H,
-        matrix=known_movies.matrix,
-        user_ids=known_movies.user_ids,
+        matrix=factors.matrix,
+        user_ids=interactions.user_ids,
         movie_ids=movie_ids,
-        folded_in=folded,
+        folded_in=factors.folded_in,
         cold_users=cold_users(warehouse),
-        popularity=popularity_of(known_movies.matrix),
+        popularity=lambda: popularity_of(factors.matrix),
         top=top,
     )
     run = TrainingRun(
@@ -107,15 +101,16 @@ def score(
         dbt_invocation_id=interactions.dbt_invocation_id,
         git_commit=git_commit(warehouse.project.directory),
     )
-    with phases.phase("publish", total=W.shape[0]) as bar:
+    with phases.phase("publish", total=interactions.user_ids.size) as bar:
         run = place_rows(warehouse, run, tables_of(ranked, phases, bar))
+    folded_in = int(np.count_nonzero(factors.folded_in))
     warnings = go_live(warehouse, tracking, run, live, options.keep)
     return ScoreReport(
         run=run,
+        known=interactions.user_ids.size - folded_in,
+        folded_in=folded_in,
+        unknown_interactions=interactions.matrix.nnz - factors.matrix.nnz,
         warnings=warnings,
-        known=int(np.count_nonzero(~folded)),
-        folded_in=int(np.count_nonzero(folded)),
-        unknown_interactions=interactions.matrix.nnz - known_movies.matrix.nnz,
     )
 
 
@@ -133,54 +128,3 @@ def require_size(live: Live, interactions: Interactions, max_shrink: float) -> N
     reasons = shrunk(before, size_of(interactions), max_shrink)
     if reasons:
         raise refusal(Verdict(tuple(reasons)), "A fresh scoring", "`score --max-shrink 1`")
-
-
-def aligned(interactions: Interactions, movie_ids: NDArray[np.uint64]) -> Interactions:
-    """Return the interactions with the given movies as columns; those with others are left out."""
-    from scipy.sparse import csr_matrix
-
-    matrix = interactions.matrix
-    column = np.searchsorted(movie_ids, interactions.movie_ids)
-    known = np.isin(interactions.movie_ids, movie_ids)
-    if known.all() and movie_ids.size == interactions.movie_ids.size:
-        return interactions
-    cells = known[matrix.indices]
-    ends = np.concatenate(([0], np.cumsum(cells)))[matrix.indptr]
-    kept = csr_matrix(
-        (matrix.data[cells], column[matrix.indices[cells]].astype(np.int32), ends),
-        shape=(matrix.shape[0], movie_ids.size),
-    )
-    return replace(
-        interactions,
-        matrix=kept,
-        movie_ids=movie_ids,
-        last_interacted_at=interactions.last_interacted_at[cells],
-    )
-
-
-def user_factors(
-    interactions: Interactions,
-    fingerprints: NDArray[np.uint64],
-    model: RegisteredModel,
-    settings: Settings,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return a row of W for each user, and which of them were folded in.
-
-    Parameters
-    ----------
-    interactions
-        What users have done by now, with the model's movies as columns.
-    fingerprints
-        Of everything they have done by now.
-    model, settings
-        The model, and the settings it was fitted with.
-    """
-    user_ids = model.record.user_ids
-    row = np.minimum(np.searchsorted(user_ids, interactions.user_ids), user_ids.size - 1)
-    unchanged = (user_ids[row] == interactions.user_ids) & (
-        model.record.fingerprints[row] == fingerprints
-    )
-    W = np.ascontiguousarray(model.record.W[row])
-    if not unchanged.all():
-        W[~unchanged] = fold_in(interactions.matrix[~unchanged], model.record.H, settings)
-    return W, ~unchanged

@@ -14,7 +14,7 @@ from python_jobs.settings import Settings
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from python_jobs.interactions import Interactions
+    from python_jobs.interaction_columns import Interactions
 
 
 def weigh(matrix: csr_matrix, timestamps: NDArray[np.int64], settings: Settings) -> csr_matrix:

@@ -48,7 +48,7 @@ def command(
 
         settings = wanted.settings(job.tracking)
         with job.phases.phase("read") as bar:
-            interactions = read_interactions(job.warehouse, settings.watched_weight, bar)
+            interactions = read_interactions(job.warehouse, [settings.watched_weight], bar)
         with job.phases.phase("evaluate"):
             holdout = hold_out(interactions.matrix, interactions.last_interacted_at, protocol)
             assessment = assess(holdout, settings)

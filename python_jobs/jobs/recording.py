@@ -9,9 +9,8 @@ from pathlib import Path
 
 from python_jobs.assessment import Assessment
 from python_jobs.factorization import Factorization
-from python_jobs.fingerprints import user_fingerprints
 from python_jobs.gate import Size
-from python_jobs.interactions import Interactions
+from python_jobs.interaction_columns import Interactions
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.reconstruction import reconstruction_metrics
 from python_jobs.settings import Settings
@@ -86,7 +85,7 @@ def log_run(
         H=fitted.H,
         user_ids=interactions.user_ids,
         movie_ids=interactions.movie_ids,
-        fingerprints=user_fingerprints(interactions),
+        fingerprints=interactions.fingerprints,
         summary=Summary(settings, params, metrics),
     )
     about = {"run_id": run_id, "mart": interactions.relation, "last_interacted_at": last, **tags}

@@ -12,13 +12,15 @@ from python_jobs.errors import UserError
 from python_jobs.factorization import Factorization, factorize
 from python_jobs.gate import Champion, Size, Verdict, judge, judge_unmeasured
 from python_jobs.holdout import Holdout, TooFewInteractionsError, hold_out
-from python_jobs.interactions import Interactions, read_interactions
+from python_jobs.interaction_columns import Interactions
+from python_jobs.interactions import read_interactions
 from python_jobs.jobs.going_live import Live, go_live
 from python_jobs.jobs.recording import log_run, measure, run_tags, size_of
 from python_jobs.limits import Limits
+from python_jobs.popularity import popularity_of
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
-from python_jobs.publishing.rows import Ranked, cold_users, popularity_of, require_top, tables_of
+from python_jobs.publishing.rows import Ranked, cold_users, require_top, tables_of
 from python_jobs.settings import Settings
 from python_jobs.tracking.registry import load_summary, version_of
 from python_jobs.tracking.store import log_metrics, tracked_run
@@ -83,12 +85,14 @@ def train(
     """
     champion = champion_of(tracking, live.run, optional=options.force)
     with phases.phase("read") as bar:
-        interactions = read_interactions(warehouse, options.settings.watched_weight, bar)
+        compared = (options.settings, champion.settings) if champion else (options.settings,)
+        weights = [settings.watched_weight for settings in compared]
+        interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
     tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
     with tracked_run(tracking, "train", tags) as run_id:
         with phases.phase("evaluate"):
-            assessment, verdict = evaluate(warehouse, champion, interactions, options)
+            assessment, verdict = evaluate(champion, interactions, options)
         with phases.phase("fit"):
             weighed = weighed_by(interactions, options.settings)
             fitted = factorize(weighed.matrix, options.settings)
@@ -138,10 +142,7 @@ def champion_of(
 
 
 def evaluate(
-    warehouse: Warehouse,
-    champion: Champion | None,
-    interactions: Interactions,
-    options: TrainOptions,
+    champion: Champion | None, interactions: Interactions, options: TrainOptions
 ) -> tuple[Assessment | None, Verdict]:
     """Judge the settings on a temporal holdout, beside the baselines and the champion."""
     size = size_of(interactions)
@@ -151,7 +152,7 @@ def evaluate(
     assessment = assess(holdout, options.settings)
     if champion and champion.settings.watched_weight != options.settings.watched_weight:
         # The same cells are held out; they only count differently.
-        theirs = read_interactions(warehouse, champion.settings.watched_weight)
+        theirs = interactions.under(champion.settings.watched_weight)
         holdout = hold_out(theirs.matrix, theirs.last_interacted_at)
     verdict = judge(champion, size, options.settings, assessment, holdout, options.limits)
     return assessment, verdict
@@ -177,7 +178,7 @@ def rank_for_everyone(
         movie_ids=weighed.movie_ids,
         folded_in=np.zeros(weighed.user_ids.size, bool),
         cold_users=cold_users(warehouse),
-        popularity=popularity_of(weighed.matrix),
+        popularity=lambda: popularity_of(weighed.matrix),
         top=top,
     )
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.baselines import most_popular
 from python_jobs.errors import UserError
-from python_jobs.explanations import because
+from python_jobs.explanations import Explanations, explain
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.staging import Columns
 from python_jobs.ranking import TopN, top_n_blocks
@@ -25,7 +24,8 @@ REASONS = np.array(["factors", "fold_in"], dtype=object)
 ones. Two objects, pointed at a million times: making as many strings took longer than inserting
 everything else."""
 NO_MOVIE = 0
-"""``because_movie_id`` where nothing that the user did explains a recommendation."""
+"""``because_movie_id`` and ``strongest_movie_id`` where nothing that the user did explains a
+recommendation."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Ranked:
     """Which users' factors were folded in after the fit."""
     cold_users: NDArray[np.uint64]
     """Users without interactions."""
-    popularity: NDArray[np.float32]
-    """Share of the users who interacted with each movie (0–1)."""
+    popularity: Callable[[], NDArray[np.float32]]
+    """Returns the share of the users who interacted with each movie (0–1); called only where a list
+    is a popular one."""
     top: int
     """Length of the lists."""
 
@@ -65,12 +66,6 @@ def require_top(top: int, movies: int) -> None:
         )
 
 
-def popularity_of(matrix: csr_matrix) -> NDArray[np.float32]:
-    """Return the share of the users who interacted with each movie (0–1)."""
-    _, counts = most_popular(matrix)
-    return np.asarray(counts[0] / matrix.shape[0], np.float32)
-
-
 def tables_of(ranked: Ranked, phases: Phases, bar: Bar) -> dict[str, Iterable[Columns]]:
     """Return the rows of each published table in blocks, made as they are consumed."""
     return {
@@ -86,29 +81,31 @@ def recommendations(ranked: Ranked, phases: Phases, bar: Bar) -> Iterator[Column
     blocks = top_n_blocks(ranked.W, ranked.H, ranked.matrix, ranked.top)
     for block in phases.timed("score", blocks):
         with phases.part("explain"):
-            reasons = because(ranked.W, ranked.H, ranked.matrix, block)
-        yield listed(ranked, block, reasons, has_factors[block.users])
+            explained = explain(ranked.W, ranked.H, ranked.matrix, block)
+        yield listed(ranked, block, explained, has_factors[block.users])
         bar.advance(np.unique(block.users).size)
     yield from popular_lists(ranked, np.flatnonzero(~has_factors))
 
 
 def listed(
-    ranked: Ranked, block: TopN, reasons: NDArray[np.int32], kept: NDArray[np.bool_]
+    ranked: Ranked, block: TopN, explained: Explanations, kept: NDArray[np.bool_]
 ) -> Columns:
     """Return the kept rows of a block of lists, with ids in the place of indices."""
-    users, because_columns = block.users[kept], reasons[kept]
-    # -1, no reason, reads the last movie here and is overwritten.
-    because_ids = np.where(
-        because_columns >= 0, ranked.movie_ids[because_columns], np.uint64(NO_MOVIE)
-    )
+    users = block.users[kept]
     return {
         "user_id": ranked.user_ids[users],
         "movie_id": ranked.movie_ids[block.movies[kept]],
         "rank": block.ranks[kept],
         "score": block.scores[kept],
         "reason": REASONS[ranked.folded_in[users].astype(np.intp)],
-        "because_movie_id": because_ids,
+        "because_movie_id": _movie_ids(ranked, explained.because[kept]),
+        "strongest_movie_id": _movie_ids(ranked, explained.strongest[kept]),
     }
+
+
+def _movie_ids(ranked: Ranked, columns: NDArray[np.int32]) -> NDArray[np.uint64]:
+    # -1, no movie, reads the last one here and is overwritten.
+    return np.where(columns >= 0, ranked.movie_ids[columns], np.uint64(NO_MOVIE))
 
 
 def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
@@ -127,14 +124,16 @@ def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
         shape=(user_ids.size, ranked.movie_ids.size),
     )
     everyone = np.ones((user_ids.size, 1), np.float32)
-    for block in top_n_blocks(everyone, ranked.popularity[np.newaxis], seen, ranked.top):
+    for block in top_n_blocks(everyone, ranked.popularity()[np.newaxis], seen, ranked.top):
+        no_movies = np.full(block.users.size, NO_MOVIE, np.uint64)
         yield {
             "user_id": user_ids[block.users],
             "movie_id": ranked.movie_ids[block.movies],
             "rank": block.ranks,
             "score": block.scores,
             "reason": ["popular"] * block.users.size,
-            "because_movie_id": np.full(block.users.size, NO_MOVIE, np.uint64),
+            "because_movie_id": no_movies,
+            "strongest_movie_id": no_movies,
         }
 
 

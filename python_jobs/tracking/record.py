@@ -110,4 +110,4 @@ def load_record(folder: Path) -> ModelRecord:
 
 def summary_of(found: dict[str, Any]) -> Summary:
     """Make a summary of what ``model.json``, or an earlier ``metadata.json``, holds."""
-    return Summary(Settings(**found["settings"]), found["params"], found["metrics"])
+    return Summary(Settings.from_mapping(found["settings"]), found["params"], found["metrics"])

@@ -55,6 +55,6 @@ def test_every_phase_is_shown_on_a_terminal_and_none_in_a_log(project):
 def test_reading_says_how_far_it_is(warehouse):
     with Progress(disable=True) as progress:
         bar = Bar(progress, progress.add_task("read", total=None))
-        interactions = read_interactions(warehouse, None, bar)
+        interactions = read_interactions(warehouse, bar=bar)
         (task,) = progress.tasks
     assert task.total == task.completed == interactions.matrix.nnz

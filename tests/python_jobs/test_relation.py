@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from python_jobs.published import list_runs
 
 from python_jobs.dbt_project import DbtProject
 from python_jobs.interactions import read_interactions
@@ -13,7 +14,6 @@ from python_jobs.movielens.report import show_load
 from python_jobs.movielens.source import Release
 from python_jobs.movielens.swapping import has_journal
 from python_jobs.progress import Phases
-from python_jobs.published import list_runs
 from python_jobs.publishing import publish, rollback
 from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse

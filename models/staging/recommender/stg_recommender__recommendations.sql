@@ -20,6 +20,7 @@ of_current_run as (
         user_id,
         movie_id,
         because_movie_id,
+        strongest_movie_id,
 
         -- strings
         reason,
