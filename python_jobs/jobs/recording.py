@@ -59,7 +59,7 @@ def log_run(
     interactions: Interactions,
     fitted: Factorization,
     settings: Settings,
-    asked: dict[str, int],
+    asked: dict[str, float],
     metrics: dict[str, float],
     tags: dict[str, str],
 ) -> TrainingRun:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,7 +99,7 @@ def train(
         with phases.phase("metrics"):
             metrics = measure(weighed, fitted, assessment) | verdict.metrics()
         with phases.phase("log"):
-            asked = {"top": options.top}
+            asked = {"top": options.top, **asdict(options.limits)}
             run = log_run(
                 tracking, run_id, interactions, fitted, options.settings, asked, metrics, tags
             )

@@ -149,7 +149,6 @@ def published_but(run: TrainingRun, error: BaseException) -> UserError:
 def _uncertain(run: TrainingRun, error: BaseException) -> UserError:
     hint = "`python_jobs runs` shows whether it is current."
     if isinstance(error, KeyboardInterrupt):
-        return InterruptedWithNewsError(
-            f"Interrupted while run {run.run_id} was made current.", hint
-        )
+        when = f"while run {run.run_id} was being made current"
+        return InterruptedWithNewsError(f"Interrupted {when}.", hint)
     return UserError(f"Run {run.run_id} may not have been made current: {error}", hint)

@@ -53,7 +53,13 @@ class Project:
         """The caller's environment without what would lead to another project or store."""
         ours = ("DBT_", "MLFLOW_", "DATAFLIX_", "CLICKHOUSE_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        return {**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "COLUMNS": "100"}
+        return {
+            **kept,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            # python_jobs sets it too; `many` puts the variables back between its commands.
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+            "COLUMNS": "100",
+        }
 
     def run(
         self, program: str, *arguments: str, **variables: str

@@ -1,8 +1,10 @@
-"""Publishes a run without dbt: ``publisher.py DATABASE RUN_ID USERS [STEP]``.
+"""Publishes a run without dbt: ``publisher.py DATABASE STORE RUN_ID USERS [STEP]``.
 
 Run as a program by test_crashes.py, for what it leaves where it is killed at STEP, and by
-test_publishing.py, for the memory that it takes, which it prints in MiB. dbt's answer would take
-longer than everything else here; the names are those of the embedded target.
+test_publishing_memory.py, for the memory that it takes, which it prints in MiB. dbt's answer would
+take longer than everything else here; the names are those of the embedded target. STORE is the
+directory of an MLflow store that has a version for the run, or ``-`` where nothing follows the
+commit.
 """
 
 from __future__ import annotations
@@ -10,28 +12,39 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import clickhouse_connect
 
-from python_jobs import publishing
+from python_jobs.jobs import going_live
 from python_jobs.progress import peak_rss_mib
+from python_jobs.publishing import publish, staging
+from python_jobs.publishing.commit import commit
+from python_jobs.publishing.history import current_run
 from python_jobs.relation import Relation
+from python_jobs.tracking.store import open_tracking
 from python_jobs.warehouse import Warehouse
-from tests.python_jobs.publishing_data import lists, run_of
+from tests.python_jobs.publishing_data import all_tables, run_of
 
-STEPS = {
-    "remove_leftovers": "at the start",
-    "stage": "before anything is staged",
-    "load_block": "with one block staged",
-    "verify": "with everything staged",
-    "swap": "after the checks",
-    "drop_staging": "after the swap",
-    "append_run": "before the commit",
-    "remove_old_runs": "after the commit",
+BEFORE_COMMIT = {
+    "remove_leftovers": (publish, 0, "at the start"),
+    "stage": (publish, 0, "before anything is staged"),
+    "load_block": (staging, 1, "with one block staged"),
+    "verify": (staging, 0, "with the lists staged"),
+    "second verify": (staging, 1, "with the second table staged"),
+    "swap": (publish, 0, "after the checks"),
+    "second swap": (publish, 1, "with one table of three swapped in"),
+    "drop_staging": (publish, 0, "after the swaps"),
+    "commit": (going_live, 0, "before the commit"),
 }
-"""Functions of publishing.py that are killed as they begin, and what that means."""
+"""Where it is killed: a function as it begins, as the module calls it; how often it lives before;
+and what that means."""
+AFTER_COMMIT = {
+    "follow": (going_live, 1, "before MLflow's alias follows"),
+    "remove_old_runs": (going_live, 0, "before old runs are dropped"),
+}
 
 
 def die(*args: object) -> None:
@@ -39,10 +52,10 @@ def die(*args: object) -> None:
 
 
 def kill_at(step: str) -> None:
-    """Put the kill in place of a step; of its second call, where the first one must pass."""
-    original = getattr(publishing, step)
-    # drop_staging is also what stage begins with, and load_block should leave one block behind.
-    lives = {"drop_staging": 1, "load_block": 1}.get(step, 0)
+    """Put the kill in the place of a step."""
+    module, lives, _ = (BEFORE_COMMIT | AFTER_COMMIT)[step]
+    name = step.removeprefix("second ")
+    original = getattr(module, name)
 
     def dying(*args, **kwargs):
         nonlocal lives
@@ -51,21 +64,28 @@ def kill_at(step: str) -> None:
         lives -= 1
         return original(*args, **kwargs)
 
-    setattr(publishing, step, dying)
+    setattr(module, name, dying)
 
 
 def main() -> None:
-    path, run_id, users, *step = sys.argv[1:]
+    path, store, run_id, users, *step = sys.argv[1:]
     project: Any = SimpleNamespace(
         credentials=SimpleNamespace(type="chdb"),
         model=lambda name: Relation("analytics", name),
         source=lambda source, table: Relation("ml", table),
     )
-    client = clickhouse_connect.get_client(interface="chdb", path=path)
+    warehouse = Warehouse(clickhouse_connect.get_client(interface="chdb", path=path), project)
     if step:
         kill_at(step[0])
-    tables = {"recommendations": lists(int(users), top=4, blocks=max(3, int(users) // 8_192))}
-    publishing.publish(Warehouse(client, project), run_of(run_id), tables, keep=5)
+    before = current_run(warehouse)
+    blocks = max(3, int(users) // 8_192)
+    run = publish.place_rows(warehouse, run_of(run_id), all_tables(int(users), 4, blocks))
+    if store == "-":
+        commit(warehouse, run, before)
+    else:
+        tracking = open_tracking(Path(store), "dataflix-collaborative-filtering", "dataflix-nmf")
+        live, _ = going_live.find_live(warehouse, tracking)
+        going_live.go_live(warehouse, tracking, run, live, keep=5)
     print(round(peak_rss_mib()))
 
 

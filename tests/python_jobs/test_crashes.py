@@ -1,4 +1,5 @@
-import re
+"""Killed at any step, with every published table on the way: one whole run is current."""
+
 import signal
 import subprocess
 import sys
@@ -6,14 +7,14 @@ import sys
 import pytest
 
 from tests.python_jobs.conftest import REPOSITORY
-from tests.python_jobs.publisher import STEPS
+from tests.python_jobs.publisher import AFTER_COMMIT, BEFORE_COMMIT
 
-CURRENT = """
-select run_id, count()
-from ml.recommendations
-where run_id = (select argMax(run_id, published_at) from ml.training_runs)
-group by run_id
-"""
+TABLES = ("recommendations", "similar_movies", "movie_factors")
+CURRENT = "select " + ", ".join(
+    f"(select count() from ml.{table} where run_id in (select run_id from ml.current_run))"
+    for table in TABLES
+)
+LIVE = "select run_id, model_version from ml.current_run"
 LEFTOVERS = """
 select
     (select count() from system.tables where database = 'ml' and name like '%staging%'),
@@ -25,11 +26,11 @@ select
 """
 
 
-def _publish_and_die(project, step):
+def _publish_and_die(project, step, store="-"):
     script = "tests.python_jobs.publisher"
     path = project.directory / ".chdb"
     return subprocess.run(
-        [sys.executable, "-m", script, str(path), f"killed_{step}", "7", step],
+        [sys.executable, "-m", script, str(path), store, f"killed {step}", "7", step],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -43,21 +44,39 @@ def crashed_project(trained_project, tmp_path_factory):
     return trained_project.copy(tmp_path_factory.mktemp("crashed"))
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_killed_publication_leaves_one_whole_run_current(crashed_project, step):
-    before = crashed_project.query(CURRENT)
-    done = _publish_and_die(crashed_project, step)
+@pytest.mark.parametrize("step", BEFORE_COMMIT)
+def test_killed_before_the_commit_the_old_run_is_current_and_whole(crashed_project, step):
+    before = crashed_project.query(LIVE), crashed_project.query(CURRENT)
+    store = str(crashed_project.directory) if step == "commit" else "-"
+    done = _publish_and_die(crashed_project, step, store)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    committed = [["killed_remove_old_runs", 28]]
-    assert crashed_project.query(CURRENT) == (committed if step == "remove_old_runs" else before)
+    assert (crashed_project.query(LIVE), crashed_project.query(CURRENT)) == before
 
 
 def test_the_next_train_succeeds_and_cleans_up(crashed_project):
     _publish_and_die(crashed_project, "drop_staging")
-    assert crashed_project.query(LEFTOVERS) == [[1, 1]]
+    assert crashed_project.query(LEFTOVERS) == [[3, 1]]
     done = crashed_project.python_jobs("train")
     assert done.returncode == 0, done.stderr
     assert crashed_project.query(LEFTOVERS) == [[0, 0]]
-    ((run_id, rows),) = crashed_project.query(CURRENT)
+    ((run_id, _),) = crashed_project.query(LIVE)
+    ((lists, similar, factors),) = crashed_project.query(CURRENT)
     assert run_id in done.stdout
-    assert re.search(rf"(?<![\d,]){rows:,} recommendations", done.stdout)
+    assert f"{lists:,} recommendations" in done.stdout
+    assert similar
+    assert factors
+
+
+@pytest.mark.parametrize("step", AFTER_COMMIT)
+def test_killed_after_the_commit_the_new_run_is_current_and_the_next_command_says_the_rest(
+    crashed_project, step
+):
+    done = _publish_and_die(crashed_project, step, str(crashed_project.directory))
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert crashed_project.query(LIVE) == [[f"killed {step}", f"killed {step}"]]
+    assert crashed_project.query(CURRENT) == [[28, 2, 1]]
+    # The run's version is made up, so that the champion cannot follow: nothing goes by another.
+    done = crashed_project.python_jobs("score")
+    assert done.returncode == 1
+    assert f"Run killed {step} holds the lists of version killed {step}" in done.stderr
+    assert crashed_project.query(LIVE) == [[f"killed {step}", f"killed {step}"]]

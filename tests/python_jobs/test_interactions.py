@@ -143,10 +143,15 @@ def test_tune_reads_once_whatever_it_tries(scratch, monkeypatch):
     """Only a mart with both kinds of interactions has other weights to try."""
     streams = []
     stream = scratch.client.query_column_block_stream
+
+    def counting(*args, **kwargs):
+        streams.append(args)
+        return stream(*args, **kwargs)
+
     monkeypatch.setattr(
         scratch.client,
         "query_column_block_stream",
-        lambda *args, **kwargs: streams.append(args) or stream(*args, **kwargs),
+        counting,
     )
     scratch.client.command(
         "insert into scratch.mart (user_id, movie_id, interaction_score, rating, watch_count) "
@@ -217,6 +222,7 @@ def test_a_user_alone_is_read_as_among_the_others(scratch):
     assert read.user_ids.tolist() == [0, 1, 2, 3, 4]
     for row, user in enumerate(read.user_ids.tolist()):
         alone = read_history(scratch, user)
+        assert alone is not None
         cells = slice(*read.matrix.indptr[row : row + 2])
         assert alone.user_ids.tolist() == [user]
         assert alone.fingerprints[0] == read.fingerprints[row]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from python_jobs.published import list_runs
 
 from python_jobs.dbt_project import DbtProject
 from python_jobs.interactions import read_interactions
@@ -14,11 +13,11 @@ from python_jobs.movielens.report import show_load
 from python_jobs.movielens.source import Release
 from python_jobs.movielens.swapping import has_journal
 from python_jobs.progress import Phases
-from python_jobs.publishing import publish, rollback
+from python_jobs.publishing.history import list_runs
 from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
 from tests.python_jobs.movielens_files import write_csv
-from tests.python_jobs.publishing_data import lists, run_of
+from tests.python_jobs.publishing_data import lists, publish, rollback, run_of
 
 DATABASE = "we\"ird.na\\me['`x"
 ENDING = "`.\\[/b]"
@@ -57,6 +56,12 @@ def weird(warehouse):
     mart = copied(warehouse.mart, f"select * from {warehouse.mart} limit 1000")
     warehouse.client.command(f'alter table {mart} modify comment \'{{"dbt_invocation_id": "i"}}\'')
     tables = {f"recommender.{name}": copied(warehouse.published(name)) for name in PUBLISHED}
+    current = Relation(DATABASE, "current_run" + ENDING)
+    warehouse.client.command(
+        f"create view {current} as select * from {tables['recommender.training_runs']} "
+        "order by published_at desc, run_id desc limit 1"
+    )
+    tables["recommender.current_run"] = current
     for name in ("users", "movies", "ratings", "watched_movies"):
         tables[f"dataflix.{name}"] = Relation(DATABASE, name + ENDING)
     project = DbtProject(

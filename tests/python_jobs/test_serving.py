@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-
 import numpy as np
 import pytest
-from python_jobs.registry import RegisteredModel
 
 from python_jobs import serving
 from python_jobs.errors import UserError
@@ -15,7 +12,8 @@ from python_jobs.interactions import read_interactions
 from python_jobs.popularity import popularity_in, popularity_of
 from python_jobs.serving import recommend
 from python_jobs.settings import Settings
-from python_jobs.tracking import ModelRecord
+from python_jobs.tracking.record import ModelRecord, Summary
+from python_jobs.tracking.registry import RegisteredModel, Version
 from python_jobs.warehouse import Warehouse
 
 SETTINGS = Settings(3, max_iter=20)
@@ -27,14 +25,15 @@ def model(warehouse: Warehouse) -> RegisteredModel:
     """A model of the sample, and of a user with weights who has left it since."""
     interactions = read_interactions(warehouse)
     fitted = factorize(interactions.matrix, SETTINGS)
-    metadata = {
-        "settings": asdict(SETTINGS),
-        "user_ids": [*interactions.user_ids.tolist(), GONE],
-        "movie_ids": interactions.movie_ids.tolist(),
-    }
-    fingerprints = np.append(interactions.fingerprints, np.uint64(1))
-    record = ModelRecord(np.vstack([fitted.W, fitted.W[:1]]), fitted.H, fingerprints, metadata)
-    return RegisteredModel("dataflix-nmf", "1", "a" * 32, record)
+    record = ModelRecord(
+        W=np.vstack([fitted.W, fitted.W[:1]]),
+        H=fitted.H,
+        user_ids=np.append(interactions.user_ids, np.uint64(GONE)),
+        movie_ids=interactions.movie_ids,
+        fingerprints=np.append(interactions.fingerprints, np.uint64(1)),
+        summary=Summary(SETTINGS, {}, {}),
+    )
+    return RegisteredModel(Version("dataflix-nmf", "1", "a" * 32), record)
 
 
 @pytest.fixture
@@ -52,11 +51,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def user_with(warehouse: Warehouse, interactions: bool) -> int:
     where = "movies > 0" if interactions else "movies = 0"
-    return int(
-        warehouse.client.command(
-            f"select min(user_id) from {warehouse.project.model('mart_users')} where {where}"
-        )
-    )
+    users = warehouse.project.model("mart_users")
+    return warehouse.number(f"select min(user_id) from {users} where {where}")
 
 
 def test_what_is_popular_is_not_looked_up_for_a_list_of_factors(warehouse, model, counted) -> None:
@@ -86,10 +82,3 @@ def test_popularity_is_the_same_from_the_matrix_and_from_the_mart(warehouse) -> 
     assert in_mart.dtype == np.float32
     assert in_mart.tolist() == [*popularity_of(interactions.matrix).tolist(), 0.0]
     assert 0 < in_mart[:-1].min() < in_mart.max() <= 1
-
-
-def test_settings_of_another_release_are_a_sentence(warehouse, model) -> None:
-    metadata = model.record.metadata | {"settings": {"depth": 3}}
-    other = replace(model, record=replace(model.record, metadata=metadata))
-    with pytest.raises(UserError, match="settings that this release does not know: depth"):
-        recommend(warehouse, other, 1, 5)
