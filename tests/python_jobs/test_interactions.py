@@ -142,11 +142,12 @@ def test_tune_reads_once_whatever_it_tries(scratch, monkeypatch):
     """Only a mart with both kinds of interactions has other weights to try."""
     streams = []
     stream = scratch.client.query_column_block_stream
-    monkeypatch.setattr(
-        scratch.client,
-        "query_column_block_stream",
-        lambda *args, **kwargs: streams.append(args) or stream(*args, **kwargs),
-    )
+
+    def counted(query, **kwargs):
+        streams.append(query)
+        return stream(query, **kwargs)
+
+    monkeypatch.setattr(scratch.client, "query_column_block_stream", counted)
     scratch.client.command(
         "insert into scratch.mart (user_id, movie_id, interaction_score, rating, watch_count) "
         "values (1, 1, 4, 4, 0), (1, 2, 3.5, 2.5, 0)"
@@ -216,6 +217,7 @@ def test_a_user_alone_is_read_as_among_the_others(scratch):
     assert read.user_ids.tolist() == [0, 1, 2, 3, 4]
     for row, user in enumerate(read.user_ids.tolist()):
         alone = read_history(scratch, user)
+        assert alone is not None
         cells = slice(*read.matrix.indptr[row : row + 2])
         assert alone.user_ids.tolist() == [user]
         assert alone.fingerprints[0] == read.fingerprints[row]
