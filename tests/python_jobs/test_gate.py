@@ -6,9 +6,13 @@ from mlflow import MlflowClient
 from scipy.sparse import csr_matrix
 
 from python_jobs.assessment import assess
-from python_jobs.gate import Verdict
+from python_jobs.evaluation import evaluate_settings
+from python_jobs.gate import Champion, Verdict
 from python_jobs.holdout import hold_out
+from python_jobs.interaction_columns import Interactions
+from python_jobs.progress import Phases
 from python_jobs.settings import Settings
+from python_jobs.training import TrainOptions, evaluate
 
 CURRENT = """
 select run_id, count(), sum(cityHash64(user_id, rank, movie_id, score))
@@ -119,3 +123,35 @@ def test_what_is_held_out_has_no_influence_on_the_fit():
     assert (
         assess(holdout, settings).metrics() == assess(hold_out(planted, times), settings).metrics()
     )
+
+
+def test_the_champion_is_judged_on_the_scores_that_its_settings_want():
+    """They were read with the others, in one query."""
+    random = np.random.default_rng(3)
+    seen = random.random((40, 30)) < 0.4
+    scores = {weight: random.uniform(1, 5, seen.sum()).astype("f4") for weight in (None, 2.0)}
+    matrix = csr_matrix(seen, dtype="f4")
+    matrix.data = scores[None]
+    interactions = Interactions(
+        matrix=matrix,
+        user_ids=np.arange(40, dtype=np.uint64),
+        movie_ids=np.arange(30, dtype=np.uint64),
+        last_interacted_at=random.permutation(matrix.nnz).astype(np.int64),
+        scores=scores,
+        fingerprints=np.zeros(40, np.uint64),
+        relation="scratch.mart",
+    )
+    ours, theirs = Settings(4), Settings(4, watched_weight=2.0)
+    _, verdict = evaluate(interactions, Champion("1", theirs), TrainOptions(ours), Phases())
+    expected = {
+        settings: evaluate_settings(
+            settings,
+            hold_out(
+                interactions.under(settings.watched_weight).matrix, interactions.last_interacted_at
+            ),
+        ).metrics["ndcg_at_10"]
+        for settings in (ours, theirs)
+    }
+    assert verdict is not None
+    assert (verdict.ndcg, verdict.champion_ndcg) == tuple(expected.values())
+    assert verdict.ndcg != verdict.champion_ndcg
