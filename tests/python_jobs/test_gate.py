@@ -12,8 +12,11 @@ from scipy.sparse import csr_matrix
 
 from python_jobs.assessment import assess
 from python_jobs.errors import UserError
+from python_jobs.evaluation import evaluate_settings
 from python_jobs.gate import Champion, Size, judge, judge_unmeasured, refusal, shrunk
 from python_jobs.holdout import hold_out
+from python_jobs.interaction_columns import Interactions
+from python_jobs.jobs.train import TrainOptions, evaluate
 from python_jobs.limits import Limits
 from python_jobs.settings import Settings
 
@@ -132,8 +135,9 @@ def gated(trained_project, tmp_path_factory):
     thin_train = ["train", "--max-shrink", "1", "--top", "2"]
     commands = (["sql", few], ["train"], ["score"], ["sql", thin], thin_train)
     shrunken = collapsed.many([(command, {}) for command in commands])
-    after = _everything(collapsed, client)
-    return project, client, before, states, outcomes, again, (shrunken, after)
+    theirs = MlflowClient(f"sqlite:///{collapsed.directory / 'mlflow.db'}")
+    after = _everything(collapsed, theirs)
+    return project, client, before, states, outcomes, again, (shrunken, after, theirs)
 
 
 @pytest.mark.parametrize("run", ["sabotaged", "unpublished"])
@@ -170,7 +174,7 @@ def test_the_settings_of_a_version_can_be_trained_again(gated):
 
 
 def test_a_mart_that_collapsed_is_published_by_neither_train_nor_score(gated):
-    _, client, _, _, _, again, ((_, trained, scored, _, thin), after) = gated
+    *_, again, ((_, trained, scored, _, thin), after, theirs) = gated
     for refused in (trained, scored):
         assert refused.returncode == 3
         assert "of its users since the current run was made" in refused.stderr
@@ -178,8 +182,9 @@ def test_a_mart_that_collapsed_is_published_by_neither_train_nor_score(gated):
     assert thin.returncode == 3
     assert "nobody has enough interactions" in thin.stderr
     assert after == again
-    tags = client.get_run(client.get_model_version("dataflix-nmf", "5").run_id).data.params
-    assert tags["max_shrink"] == "0.2"
+    refused = theirs.get_run(theirs.get_model_version("dataflix-nmf", "5").run_id)
+    assert refused.data.params["max_shrink"] == "0.2"
+    assert refused.data.metrics["gate_passed"] == 0
 
 
 def test_force_publishes_and_is_recorded(gated):
@@ -243,3 +248,37 @@ def test_what_is_held_out_has_no_influence_on_the_fit():
     assert (
         assess(holdout, settings).metrics() == assess(hold_out(planted, times), settings).metrics()
     )
+
+
+def test_the_champion_is_judged_on_the_scores_that_its_settings_want():
+    """They were read with the others, in one query."""
+    random = np.random.default_rng(3)
+    seen = random.random((40, 30)) < 0.4
+    scores = {weight: random.uniform(1, 5, seen.sum()).astype("f4") for weight in (None, 2.0)}
+    matrix = csr_matrix(seen, dtype="f4")
+    matrix.data = scores[None]
+    interactions = Interactions(
+        matrix=matrix,
+        user_ids=np.arange(40, dtype=np.uint64),
+        movie_ids=np.arange(30, dtype=np.uint64),
+        last_interacted_at=random.permutation(matrix.nnz).astype(np.int64),
+        scores=scores,
+        fingerprints=np.zeros(40, np.uint64),
+        relation="scratch.mart",
+    )
+    ours, theirs = Settings(4), Settings(4, watched_weight=2.0)
+    champion = replace(CHAMPION, settings=theirs, recorded=None)
+    assessment, verdict = evaluate(champion, interactions, TrainOptions(ours))
+    assert assessment is not None
+    ndcg = assessment.model.metrics["ndcg_at_10"]
+    expected = {
+        settings: evaluate_settings(
+            settings,
+            hold_out(
+                interactions.under(settings.watched_weight).matrix, interactions.last_interacted_at
+            ),
+        ).metrics["ndcg_at_10"]
+        for settings in (ours, theirs)
+    }
+    assert (ndcg, verdict.champion_ndcg) == tuple(expected.values())
+    assert ndcg != verdict.champion_ndcg

@@ -144,15 +144,11 @@ def test_tune_reads_once_whatever_it_tries(scratch, monkeypatch):
     streams = []
     stream = scratch.client.query_column_block_stream
 
-    def counting(*args, **kwargs):
-        streams.append(args)
-        return stream(*args, **kwargs)
+    def counted(query, **kwargs):
+        streams.append(query)
+        return stream(query, **kwargs)
 
-    monkeypatch.setattr(
-        scratch.client,
-        "query_column_block_stream",
-        counting,
-    )
+    monkeypatch.setattr(scratch.client, "query_column_block_stream", counted)
     scratch.client.command(
         "insert into scratch.mart (user_id, movie_id, interaction_score, rating, watch_count) "
         "values (1, 1, 4, 4, 0), (1, 2, 3.5, 2.5, 0)"

@@ -95,7 +95,7 @@ def test_a_user_alone_is_as_among_the_others(interactions, model, changed: bool)
         alone = user_factors(of_one(interactions, user), model, SETTINGS)
         assert alone.W.tobytes() == together.W[user].tobytes()
         assert alone.folded_in.tolist() == [changed]
-        assert (alone.matrix.toarray() == together.matrix[user].toarray()).all()
+        assert alone.matrix.toarray().tolist() == together.matrix[[user]].toarray().tolist()
 
 
 def test_a_model_of_the_first_release_is_folded_in_whole(interactions, model) -> None:
