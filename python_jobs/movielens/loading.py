@@ -5,23 +5,62 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from python_jobs.errors import UserError
-from python_jobs.movielens.formats import FileFormat
-from python_jobs.movielens.pipes import pipe, send
-from python_jobs.movielens.raw_tables import RawTables, staging
-from python_jobs.movielens.report import SHOWN_LINES, FileReport, LoadReport, RejectedLine
-from python_jobs.movielens.schema import COLUMNS
-from python_jobs.movielens.source import BLOCK_BYTES, Release
-from python_jobs.movielens.swapping import swap
+from python_jobs.movielens.lines import lay_views, send
+from python_jobs.movielens.release import BLOCK_BYTES, FileFormat, Release, count_lines
+from python_jobs.movielens.tables import COLUMNS, RawTables, staging, swap
 from python_jobs.progress import Phases
 from python_jobs.warehouse import Warehouse, error_code
 
 NO_SPACE_CODES = (243, 75)
 """NOT_ENOUGH_SPACE, and CANNOT_WRITE_TO_FILE_DESCRIPTOR, which is a full disk as a rule."""
 UNCHANGED = "Nothing was replaced: the raw tables are as they were."
+SHOWN_LINES = 5
+"""Rejected lines to show of each file."""
+SHOWN_CHARACTERS = 60
+
+
+class RejectedLine(NamedTuple):
+    """A line that could not be used; lines count from 1, a header included."""
+
+    file: str
+    line_number: int
+    reason: str
+    line: str
+
+    def __str__(self) -> str:
+        shown = self.line[:SHOWN_CHARACTERS]
+        dots = "…" if len(self.line) > SHOWN_CHARACTERS else ""
+        return f"{self.file}, line {self.line_number:,}: {self.reason}: {shown!r}{dots}"
+
+
+class FileReport(NamedTuple):
+    """How many lines a file has, without its header, and what became of them."""
+
+    file: str
+    lines: int
+    loaded: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load found and made."""
+
+    format: str
+    """The format that was recognised."""
+    files: list[FileReport]
+    rows: dict[str, int]
+    """Rows of each raw table, by its relation."""
+    rejected: list[RejectedLine]
+    """The first few of each file."""
+    rejected_lines: str
+    """Relation that keeps all of them."""
 
 
 def load(
@@ -60,21 +99,12 @@ def load(
             require_use(file, rejected)
         with phases.phase("users"):
             make_users(tables)
-        report = LoadReport(
-            release=release.format.name,
-            files=files,
-            rows={
-                tables.live(name): tables.rows(name) for name in COLUMNS if name != "rejected_lines"
-            },
-            rejected=rejected,
-            rejected_lines=tables.live("rejected_lines"),
-        )
+        rows = {tables.live(name): tables.rows(name) for name in COLUMNS}
+        rejected_lines = tables.live("rejected_lines")
+        del rows[rejected_lines]
         with phases.phase("swap"):
-            for name in COLUMNS:
-                tables.create(tables.live(name), name)
-            pairs = {tables.staged(name): tables.live(name) for name in COLUMNS}
-            swap(warehouse, pairs, tables.staged("swap"))
-    return report
+            swap(tables)
+    return LoadReport(release.format, files, rows, rejected, rejected_lines)
 
 
 def load_file(
@@ -83,14 +113,12 @@ def load_file(
     """Stage the rows and the rejected lines of one file."""
     staged = "user_ids" if file.table == "users" else file.table
     rejected_before, lines = tables.rows("rejected_lines"), 0
-    with (
-        phases.phase(file.name, total=release.size(file)) as bar,
-        pipe(tables, file, tables.staged(staged)) as inlet,
-    ):
-        for block in release.blocks(file, block_bytes):
-            send(tables, inlet, block)
-            lines += block.lines
-            bar.advance(block.size)
+    inlet = lay_views(tables, file, staged)
+    with phases.phase(file.name, total=release.size(file)) as bar:
+        for first_line, text in release.blocks(file, block_bytes):
+            send(tables, inlet, first_line, text)
+            lines += count_lines(text)
+            bar.advance(len(text))
     loaded, rejected = tables.rows(staged), tables.rows("rejected_lines") - rejected_before
     if loaded + rejected != lines:
         raise UserError(
@@ -98,7 +126,7 @@ def load_file(
             f"rejected lines arrived. {UNCHANGED}",
             "Run it again; if it stays, please report it.",
         )
-    return FileReport(file.name, lines, rejected)
+    return FileReport(file.name, lines, loaded, rejected)
 
 
 def first_rejected(tables: RawTables) -> list[RejectedLine]:

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from python_jobs.errors import UserError
+from python_jobs.commands.load_movielens import show_load
+from python_jobs.movielens import loading
 from python_jobs.movielens.loading import load
-from python_jobs.movielens.report import show_load
-from python_jobs.movielens.schema import COLUMNS, SORT_KEYS
-from python_jobs.movielens.source import Release
-from python_jobs.movielens.swapping import swap
+from python_jobs.movielens.release import Release
+from python_jobs.movielens.tables import COLUMNS, SORT_KEYS
 from python_jobs.progress import Phases
 from tests.python_jobs.conftest import REPOSITORY
 from tests.python_jobs.loader import STEPS, warehouse_of
@@ -315,18 +315,19 @@ def test_a_teams_own_tables_are_not_replaced(raw, release, own):
     assert raw.everything() == before
 
 
-def test_an_error_halfway_through_the_swap_is_undone(raw):
-    client, database = raw.client, raw.database
-    client.command(f"create database {database}")
-    for name in ("a", "b", "new_a", "new_b"):
-        client.command(
-            f"create table {database}.{name} engine = MergeTree order by n as select '{name}' as n"
-        )
-    client.command(f"drop table {database}.new_b")
-    pairs = {f"{database}.new_{name}": f"{database}.{name}" for name in ("a", "b")}
-    with pytest.raises(DatabaseError, match="new_b"):
-        swap(raw.warehouse, pairs, f"{database}.journal")
-    assert raw.everything() == {"a": [("a",)], "b": [("b",)], "new_a": [("new_a",)]}
+def test_an_error_halfway_through_the_swap_is_undone(loaded, release, monkeypatch):
+    before = loaded.everything()
+
+    def swap_without_ratings(tables):
+        loaded.client.command(f"drop table {tables.staged('ratings')} sync")
+        SWAP(tables)
+
+    SWAP = loading.swap
+    monkeypatch.setattr(loading, "swap", swap_without_ratings)
+    write_csv(release, movies=MOVIES[:2], ratings=RATINGS[:1])
+    with pytest.raises(UserError, match="ratings__loading.*Nothing was replaced"):
+        loaded.load(release)
+    assert loaded.everything() == before
 
 
 def test_the_report_says_what_happened_and_what_is_next(raw, release, capsys):
