@@ -17,8 +17,7 @@ movie twice, and hits are seen by many without being seen by all.
 from __future__ import annotations
 
 from benchmarks.sizes import Size
-from python_jobs.movielens.raw_tables import RawTables
-from python_jobs.movielens.schema import COLUMNS
+from python_jobs.movielens.tables import COLUMNS, RawTables
 from python_jobs.warehouse import Warehouse
 
 TASTES = 20
@@ -34,7 +33,7 @@ USERS_PER_BLOCK = 1_024
 
 def generate(warehouse: Warehouse, size: Size) -> int:
     """Fill the raw tables, which must not exist, and return the number of interactions."""
-    tables = RawTables(warehouse, "")
+    tables = RawTables(warehouse)
     warehouse.client.command(f"create database if not exists {tables.database}")
     for name in COLUMNS:
         tables.create(tables.live(name), name)

@@ -54,7 +54,7 @@ def show_load(report: LoadReport) -> None:
     files = Table("file", box=None, pad_edge=False)
     for heading in ("lines", "loaded", "rejected"):
         files.add_column(heading, justify="right")
-    for name, *counts in report.files:
+    for name, *counts, _ in report.files:
         files.add_row(name, *(f"{count:,}" for count in counts))
     screen.print(files)
     tables = Table("table", box=None, pad_edge=False)
@@ -63,10 +63,11 @@ def show_load(report: LoadReport) -> None:
         tables.add_row(relation, f"{rows:,}")
     screen.print()
     screen.print(tables)
-    if report.rejected:
+    rejected = [line for file in report.files for line in file.first_rejected]
+    if rejected:
         screen.print(
             f"\nRejected lines are kept in {report.rejected_lines}; the first of each file:"
         )
-        for line in report.rejected:
+        for line in rejected:
             screen.print(f"  {line}", markup=False, emoji=False, soft_wrap=True)
     screen.print("\nNext:\n  dbt build\n  python_jobs train")

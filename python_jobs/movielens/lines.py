@@ -8,19 +8,9 @@ good lines on as rows, another the others as rejected lines.
 from __future__ import annotations
 
 from python_jobs.movielens.release import FileFormat
-from python_jobs.movielens.tables import COLUMNS, RawTables
+from python_jobs.movielens.tables import RawTables
 
 DAY_SECONDS = 86_400
-GENRES = (
-    "|Action|Adventure|Animation|Children''s|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|"
-    "Horror|Musical|Mystery|Romance|Sci-Fi|Thriller|War|Western"
-)
-"""Names of the flags that end a line of ml-100k's ``u.item``; the first, "unknown", is none."""
-# Slices of one length even where the line is cut short: it is rejected for that later.
-FLAGGED = (
-    "arrayStringConcat(arrayFilter((name, flag) -> name != '' and flag = '1', "
-    f"splitByChar('|', '{GENRES}'), arrayResize(arraySlice(fields, 6), 19, '')), '|')"
-)
 ID = "nullIf(toUInt64OrNull(fields[{}]), 0)"
 VALUES = {
     "users": {"user_id": ID.format(1)},
@@ -29,7 +19,7 @@ VALUES = {
         "title": "trimBoth(fields[2])",
         "genres": "if(fields[3] = '(no genres listed)', '', fields[3])",
         # At the end; a series may have its last year, or only a dash: (1975-1979), (2007-).
-        "release_year": "toUInt16OrZero(extract(title, '\\\\((\\\\d{4})(?:[-–]\\\\d{0,4})?\\\\)$'))",
+        "release_year": r"toUInt16OrZero(extract(title, '\\((\\d{4})(?:[-–]\\d{0,4})?\\)$'))",
     },
     "ratings": {
         "user_id": ID.format(1),
@@ -48,66 +38,75 @@ REASONS = {
     "rated_at": "time is not in seconds between 1970 and now",
 }
 """Why a line is rejected where a column's expression is null, in the order of judging."""
+# In ml-100k a 0 or 1 each at the end of the line; the first is for "unknown".
+GENRE_FLAGS = """arrayStringConcat(arrayFilter(
+    (genre, flag) -> genre != '' and flag = '1',
+    splitByChar('|', '|Action|Adventure|Animation|Children''s|Comedy|Crime|Documentary|Drama'
+        || '|Fantasy|Film-Noir|Horror|Musical|Mystery|Romance|Sci-Fi|Thriller|War|Western'),
+    arrayResize(arraySlice(fields, 6), 19, '')
+), '|')"""
 # A comma and a field, as RFC 4180 has it: in quotes, with quotes inside doubled, or without any.
 CSV_FIELD = r""",(?:"((?:[^"]|"")*)"|([^",]*))"""
 
 
 def lay_views(tables: RawTables, file: FileFormat, target: str) -> str:
-    """Make a file's table of lines and the two views on it, all of which end with the staging.
+    """Return the relation to :func:`send` a file's lines to, with its two views laid.
 
-    Parameters
-    ----------
-    tables
-        Where the staging tables are.
-    file
-        How the lines are written.
-    target
-        Staged table for the good rows; the others go to the staged ``rejected_lines``.
-
-    Returns
-    -------
-    str
-        The relation to :func:`send` to.
+    The good rows go to the staged table ``target``, the other lines to ``rejected_lines``.
     """
-    command = tables.warehouse.client.command
+    create = tables.warehouse.client.command
     lines = tables.staged(f"{file.table}_lines")
-    values, columns = dict(VALUES[file.table]), ", ".join(VALUES[file.table])
-    if file.genre_flags:
-        values["genres"] = FLAGGED
+    values = dict(VALUES[file.table])
+    columns = ", ".join(values)
+    if file.name == "u.item":
+        values["genres"] = GENRE_FLAGS
     computed = ", ".join(f"{name} materialized {value}" for name, value in values.items())
-    judged = " ".join(
-        f"{name} is null, '{reason}'," for name, reason in REASONS.items() if name in values
+    judged = "".join(
+        f"{name} is null, '{reason}', " for name, reason in REASONS.items() if name in values
     )
-    command(
+    line, quoted, fields = (
+        r"trimRight(as_sent, '\r')",
+        "''",
+        f"splitByString('{file.separator}', line)",
+    )
+    if file.latin1:
+        line = f"if(isValidUTF8({line}), {line}, convertCharset({line}, 'ISO-8859-1', 'UTF-8'))"
+    if file.separator == ",":
+        # Both sides of an if are computed for every line: only on '' are these expressions fast.
+        quoted = "if(position(line, '\"') > 0, concat(',', line), '')"
+        parted = rf"replaceRegexpAll(quoted, '{CSV_FIELD}', '\x1f\\1\\2')"
+        unquoted = rf"""splitByChar('\x1f', substring(replaceAll({parted}, '""', '"'), 2))"""
+        fields = f"if(quoted = '', {fields}, {unquoted})"
+    create(
         f"""
         create table {lines} (
             as_sent String,
             line_number UInt64
                 default toUInt64OrZero(getSetting('log_comment')) + rowNumberInAllBlocks(),
-            line String materialized {_decoded(file)},
-            fields Array(String) materialized {_split(file)},
+            line String materialized {line},
+            quoted String materialized {quoted},
+            fields Array(String) materialized {fields},
             {computed},
             reason String materialized multiIf(
                 line = '', 'empty line',
                 not isValidUTF8(line), 'not UTF-8',
-                {_badly_quoted(file)}, 'quotes do not match',
+                quoted != '' and not match(quoted, '^(?:{CSV_FIELD})+$'), 'quotes do not match',
                 length(fields) != {file.fields},
                 concat('{file.fields} fields expected, ', toString(length(fields)), ' found'),
-                {judged}
-                ''
+                {judged} ''
             )
         ) engine = Null
         """
     )
-    command(
-        f"create materialized view {tables.staged(f'{file.table}_rows')} to {tables.staged(target)} "
-        f"as select {columns} from {lines} where reason = ''"
-    )
-    command(
-        f"create materialized view {tables.staged(f'{file.table}_rejected')} "
-        f"to {tables.staged('rejected_lines')} "
-        f"as select '{file.name}' as file, line_number, reason, line from {lines} where reason != ''"
-    )
+    for staged, what in (
+        (target, f"{columns} from {lines} where reason = ''"),
+        (
+            "rejected_lines",
+            f"'{file.name}' as file, line_number, reason, line from {lines} where reason != ''",
+        ),
+    ):
+        view = tables.staged(f"{file.table}_to_{staged}")
+        create(f"create materialized view {view} to {tables.staged(staged)} as select {what}")
     return lines
 
 
@@ -117,32 +116,7 @@ def send(tables: RawTables, lines: str, first_line: int, text: bytes) -> None:
         lines,
         ["as_sent"],
         text,
-        # The way for the first line's number beside a format that has none; and a queue of
-        # inserts could let the next block pass.
-        settings={"log_comment": str(first_line), "async_insert": 0},
         fmt="LineAsString",
+        # The first line's number, for which the format has no place.
+        settings={"log_comment": str(first_line), "async_insert": 0},
     )
-
-
-def _decoded(file: FileFormat) -> str:
-    line = "trimRight(as_sent, '\\r')"
-    if not file.latin1:
-        return line
-    return f"if(isValidUTF8({line}), {line}, convertCharset({line}, 'ISO-8859-1', 'UTF-8'))"
-
-
-def _split(file: FileFormat) -> str:
-    plain = f"splitByString('{file.separator}', line)"
-    if file.separator != ",":
-        return plain
-    # Few lines have quotes, so they may take long. Only string functions in here: ClickHouse
-    # computes both branches for every line where it finds one on arrays.
-    parted = f"replaceRegexpAll(concat(',', line), '{CSV_FIELD}', '\\x1f\\\\1\\\\2')"
-    unquoted = f"""substring(replaceAll({parted}, '""', '"'), 2)"""
-    return f"if(position(line, '\"') > 0, splitByChar('\\x1f', {unquoted}), {plain})"
-
-
-def _badly_quoted(file: FileFormat) -> str:
-    if file.separator != ",":
-        return "false"
-    return f"position(line, '\"') > 0 and not match(concat(',', line), '^(?:{CSV_FIELD})+$')"

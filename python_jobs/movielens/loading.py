@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
@@ -40,27 +39,22 @@ class RejectedLine(NamedTuple):
 
 
 class FileReport(NamedTuple):
-    """How many lines a file has, without its header, and what became of them."""
+    """How many lines a file has, without its header, what became of them, and the first bad."""
 
     file: str
     lines: int
     loaded: int
     rejected: int
+    first_rejected: list[RejectedLine]
 
 
-@dataclass(frozen=True)
-class LoadReport:
-    """What a load found and made."""
+class LoadReport(NamedTuple):
+    """What a load found and made: the rows of each raw table, and where all bad lines are kept."""
 
     format: str
-    """The format that was recognised."""
     files: list[FileReport]
     rows: dict[str, int]
-    """Rows of each raw table, by its relation."""
-    rejected: list[RejectedLine]
-    """The first few of each file."""
     rejected_lines: str
-    """Relation that keeps all of them."""
 
 
 def load(
@@ -94,9 +88,6 @@ def load(
     """
     with explained(), staging(warehouse, replace_any=replace_any) as tables:
         files = [load_file(tables, release, file, phases, block_bytes) for file in release.files]
-        rejected = first_rejected(tables)
-        for file in files:
-            require_use(file, rejected)
         with phases.phase("users"):
             make_users(tables)
         rows = {tables.live(name): tables.rows(name) for name in COLUMNS}
@@ -104,13 +95,13 @@ def load(
         del rows[rejected_lines]
         with phases.phase("swap"):
             swap(tables)
-    return LoadReport(release.format, files, rows, rejected, rejected_lines)
+    return LoadReport(release.format, files, rows, rejected_lines)
 
 
 def load_file(
     tables: RawTables, release: Release, file: FileFormat, phases: Phases, block_bytes: int
 ) -> FileReport:
-    """Stage the rows and the rejected lines of one file."""
+    """Stage the rows and the rejected lines of one file; refuse one that is not what it seems."""
     staged = "user_ids" if file.table == "users" else file.table
     rejected_before, lines = tables.rows("rejected_lines"), 0
     inlet = lay_views(tables, file, staged)
@@ -126,31 +117,21 @@ def load_file(
             f"rejected lines arrived. {UNCHANGED}",
             "Run it again; if it stays, please report it.",
         )
-    return FileReport(file.name, lines, loaded, rejected)
-
-
-def first_rejected(tables: RawTables) -> list[RejectedLine]:
-    """Return the first few rejected lines of each file; what is not UTF-8 in them is replaced."""
-    found = tables.warehouse.client.query(
-        f"""
-        select file, line_number, reason, toValidUTF8(line) as line
-        from {tables.staged("rejected_lines")}
-        order by file, line_number
-        limit {SHOWN_LINES} by file
-        """
-    )
-    return [RejectedLine(*row) for row in found.result_rows]
-
-
-def require_use(report: FileReport, rejected: list[RejectedLine]) -> None:
-    """Refuse a file of which more lines were rejected than loaded: it is not what it seems."""
-    if report.loaded > report.rejected:
-        return
-    examples = "".join(f"\n  {line}" for line in rejected if line.file == report.file)
-    raise UserError(
-        f"Only {report.loaded:,} of {report.lines:,} lines of {report.file} can be used:{examples}",
-        f"Is it the release as published? {UNCHANGED}",
-    )
+    first_rejected = [
+        RejectedLine(*row)
+        for row in tables.warehouse.client.query(
+            "select file, line_number, reason, toValidUTF8(line) "
+            f"from {tables.staged('rejected_lines')} where file = '{file.name}' "
+            f"order by line_number limit {SHOWN_LINES}"
+        ).result_rows
+    ]
+    if loaded <= rejected:
+        examples = "".join(f"\n  {line}" for line in first_rejected)
+        raise UserError(
+            f"Only {loaded:,} of {lines:,} lines of {file.name} can be used:{examples}",
+            f"Is it the release as published? {UNCHANGED}",
+        )
+    return FileReport(file.name, lines, loaded, rejected, first_rejected)
 
 
 def make_users(tables: RawTables) -> None:
@@ -176,17 +157,14 @@ def make_users(tables: RawTables) -> None:
 @contextmanager
 def explained() -> Iterator[None]:
     """Say of what ClickHouse or the disk refuse that nothing was replaced."""
-    full = "Free some space; embedded, blocks also pass through TMPDIR."
     try:
         yield
-    except OperationalError:
-        raise
-    except DatabaseError as error:
-        reason = str(error).strip().splitlines()[0]
-        if error_code(error) in NO_SPACE_CODES:
-            raise UserError(f"ClickHouse has no room left: {reason} {UNCHANGED}", full) from error
-        raise UserError(f"ClickHouse refused a statement: {reason} {UNCHANGED}") from error
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (DatabaseError, OSError) as error:
+        full = error_code(error) in NO_SPACE_CODES or getattr(error, "errno", 0) == errno.ENOSPC
+        if not full and isinstance(error, (OperationalError, OSError)):
             raise
-        raise UserError(f"The disk is full: {error}. {UNCHANGED}", full) from error
+        what = "There is no room left" if full else "ClickHouse refused a statement"
+        raise UserError(
+            f"{what}: {str(error).strip().splitlines()[0]} {UNCHANGED}",
+            "Free some space; embedded, blocks also pass through TMPDIR." if full else "",
+        ) from error

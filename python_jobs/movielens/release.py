@@ -11,36 +11,32 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from python_jobs.errors import UserError
 
 BLOCK_BYTES = 4 * 1024 * 1024
-"""Read and sent at a time: some 160,000 ratings. Embedded, ClickHouse keeps the memory it had."""
+"""Read and sent at a time: some 160,000 ratings. ClickHouse keeps the memory that it once had."""
 LONGEST_LINE = 1024 * 1024
 """Bytes after which a file without a line end is not a release's."""
 UNPACK_AGAIN = "Unpack the release again, or give the zip as downloaded."
 
 
-@dataclass(frozen=True)
-class FileFormat:
-    """How one file of a release is written."""
+class FileFormat(NamedTuple):
+    """How one file of a release is written.
+
+    ``table`` is what its lines are. The first of their ``fields`` are those that we need, in the
+    same order everywhere; with a comma as separator they may be in double quotes. Where there is
+    no ``header``, the first line is data. A line that is not UTF-8 is ``latin1`` or else broken.
+    """
 
     name: str
-    """File name, without its folder."""
     table: str
-    """What its lines are: ``movies``, ``ratings`` or ``users``."""
     separator: str
-    """Between fields; fields with a comma as separator may be in double quotes."""
     fields: int
-    """Fields of a line; the first ones are those that we need, in the same order everywhere."""
     header: str = ""
-    """The first line; empty where the first line is data."""
     latin1: bool = False
-    """Whether a line that is not UTF-8 is Latin-1; else it is broken."""
-    genre_flags: bool = False
-    """Whether genres are one 0 or 1 each at the end of the line, and not names with bars."""
 
 
 FORMATS = {
@@ -55,13 +51,12 @@ FORMATS = {
         FileFormat("users.dat", "users", "::", 5),
     ),
     "u.data and u.item, as ml-100k": (
-        FileFormat("u.item", "movies", "|", 24, latin1=True, genre_flags=True),
+        FileFormat("u.item", "movies", "|", 24, latin1=True),
         FileFormat("u.data", "ratings", "\t", 4),
         FileFormat("u.user", "users", "|", 5),
     ),
 }
-"""Files of each family of releases in the order to load; one of users may be missing."""
-NAMES = {file.name for files in FORMATS.values() for file in files}
+"""Files of each family of releases in the order to load; the users' may be missing."""
 
 
 class Release:
@@ -75,38 +70,37 @@ class Release:
     Raises
     ------
     UserError
-        If there is no such path, it cannot be read, or its files are no release's: none are there,
-        one of two is missing, or two releases share the place.
+        If there is no such path, it cannot be read, or no release's files are there, one of two is
+        missing, or those of two releases.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._explained(path.name):
-            folder, self._present = self._one_folder()
-        place = str(folder).rstrip("/")
-        found = [
-            (name, files)
-            for name, files in FORMATS.items()
-            if any(file.name in self._present for file in files if file.table != "users")
-        ]
+            found = self._find()
         if not found:
-            pairs = ", or ".join(f"{files[1].name} and {files[0].name}" for files in FORMATS.values())
+            pairs = ", or ".join(
+                f"{files[1].name} and {files[0].name}" for files in FORMATS.values()
+            )
             raise UserError(
-                f"No MovieLens release in {place}.",
+                f"No MovieLens release in {path}.",
                 f"A release has {pairs}: give its directory, or the zip as downloaded.",
             )
         if len(found) > 1:
-            names = "; ".join(name for name, _ in found)
+            names = "; ".join(f"{name} in {folder}" for name, folder, _ in found)
             raise UserError(
-                f"{place} holds files of more than one release: {names}.",
+                f"{path} holds files of more than one release: {names}.",
                 "Give the directory of one release.",
             )
-        self.format, files = found[0]
-        self.files = [file for file in files if file.name in self._present]
+        (self.format, folder, self._present), *_ = found
+        for file in FORMATS[self.format]:
+            if file.name not in self._present and file.table != "users":
+                raise UserError(f"{file.name} is missing in {folder}.", UNPACK_AGAIN)
+
+    @property
+    def files(self) -> list[FileFormat]:
         """The files to load, in order."""
-        for file in files:
-            if file not in self.files and file.table != "users":
-                raise UserError(f"{file.name} is missing in {place}.", UNPACK_AGAIN)
+        return [file for file in FORMATS[self.format] if file.name in self._present]
 
     def size(self, file: FileFormat) -> int:
         """Return a file's size in bytes, unpacked."""
@@ -118,9 +112,7 @@ class Release:
     def blocks(
         self, file: FileFormat, block_bytes: int = BLOCK_BYTES
     ) -> Iterator[tuple[int, bytes]]:
-        """Yield a file's lines but its header: the first one's number and their text, in blocks.
-
-        Lines count from 1 and a header counts; the text ends where a line does.
+        """Yield blocks of a file's lines without its header: the first one's number, their text.
 
         Raises
         ------
@@ -128,36 +120,32 @@ class Release:
             If the file cannot be read to its end, is empty, has another header than its format,
             or has no line ends.
         """
-        first_line = start = 2 if file.header else 1
+        line_number = start = 2 if file.header else 1
         with self._explained(file.name), self._present[file.name].open("rb") as opened:
             if file.header:
-                self._require_header(file, opened.readline(LONGEST_LINE))
+                first = opened.readline(LONGEST_LINE).decode("utf-8-sig", "replace").rstrip("\r\n")
+                if first.replace('"', "") != file.header:
+                    raise UserError(
+                        f"{self.path}: the first line of {file.name} is not {file.header} "
+                        f"but {first[:80]!r}.",
+                        "Give a release as GroupLens publishes it, in UTF-8.",
+                    )
             while text := opened.read(block_bytes):
                 if not text.endswith(b"\n"):
                     text += opened.readline(LONGEST_LINE)
                 if len(text) >= LONGEST_LINE and b"\n" not in text[-LONGEST_LINE:]:
-                    line = first_line + text.count(b"\n") - 1
                     raise UserError(
                         f"{self.path}: {file.name} has no line end for {LONGEST_LINE:,} bytes "
-                        f"after line {line:,}: it is no text file.",
+                        f"after line {line_number + count_lines(text) - 2:,}: it is no text file.",
                         UNPACK_AGAIN,
                     )
-                yield first_line, text
-                first_line += count_lines(text)
-        if first_line == start:
+                yield line_number, text
+                line_number += count_lines(text)
+        if line_number == start:
             raise UserError(f"{self.path}: {file.name} is empty.", UNPACK_AGAIN)
 
-    def _require_header(self, file: FileFormat, line: bytes) -> None:
-        text = line.decode("utf-8-sig", errors="replace").rstrip("\r\n")
-        if text.replace('"', "") != file.header:
-            raise UserError(
-                f"{self.path}: the first line of {file.name} is not {file.header} "
-                f"but {text[:80]!r}.",
-                "Give a release as GroupLens publishes it, in UTF-8.",
-            )
-
-    def _one_folder(self) -> tuple[Path | zipfile.Path, dict[str, Path | zipfile.Path]]:
-        """Return the top, or the only folder below with such files, and its files by name."""
+    def _find(self) -> list[tuple[str, str, dict[str, Path | zipfile.Path]]]:
+        """Return format, folder and files of each release at the top, or else one folder down."""
         top: Path | zipfile.Path = self.path
         if self.path.is_file():
             if not zipfile.is_zipfile(self.path):
@@ -166,21 +154,15 @@ class Release:
                     "Give the directory of a release, or download its zip again.",
                 )
             top = zipfile.Path(self.path)
-        below = [entry for entry in top.iterdir() if entry.is_dir()]
-        found = {
-            place: {entry.name: entry for entry in place.iterdir() if entry.name in NAMES}
-            for place in (top, *below)
-        }
-        places = [place for place in below if found[place]]
-        if found[top] or not places:
-            return top, found[top]
-        if len(places) > 1:
-            names = ", ".join(sorted(place.name for place in places))
-            raise UserError(
-                f"{self.path} holds more than one release: {names}.",
-                "Give the directory of one release.",
-            )
-        return places[0], found[places[0]]
+        found: list[tuple[str, str, dict[str, Path | zipfile.Path]]] = []
+        for folder in (top, *(entry for entry in top.iterdir() if entry.is_dir())):
+            present = {entry.name: entry for entry in folder.iterdir()}
+            for name, (movies, ratings, *_) in FORMATS.items():
+                if {movies.name, ratings.name} & present.keys():
+                    found.append((name, str(folder), present))
+            if found and folder == top:
+                break
+        return found
 
     @contextmanager
     def _explained(self, name: str) -> Iterator[None]:
@@ -197,7 +179,13 @@ class Release:
                 f"{self.path}: {name} cannot be read: {error.strerror or error}.",
                 "Check the permissions and the disk.",
             ) from error
-        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            EOFError,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             # RuntimeError is zipfile's for a member with a password.
             raise UserError(
                 f"{self.path} is damaged: {name} cannot be unpacked ({error}).",

@@ -66,6 +66,11 @@ class RawTables:
         """Database of the raw tables, as system tables spell it."""
         return self.warehouse.split(self.live("ratings"))[0]
 
+    @property
+    def comment(self) -> str:
+        """Comment of the tables that this load makes."""
+        return f"{MARK} {self.load_id}"
+
     def live(self, table: str) -> str:
         """Return the relation that readers see, ``database.table``."""
         if table == "rejected_lines":
@@ -89,40 +94,31 @@ class RawTables:
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[table].items())
         self.warehouse.client.command(
             f"create table if not exists {relation} ({columns}) "
-            f"engine = MergeTree order by {SORT_KEYS[table]} comment '{MARK} {self.load_id}'"
+            f"engine = MergeTree order by {SORT_KEYS[table]} comment '{self.comment}'"
         )
 
     def existing(self) -> dict[str, tuple[str, str]]:
         """Return engine and comment of every table of the database, a view before what it reads."""
         found = self.warehouse.client.query(
-            """
-            select name, engine, comment
-            from system.tables
-            where database = {database:String}
-            order by engine = 'MaterializedView' desc
-            """,
+            "select name, engine, comment from system.tables where database = {database:String} "
+            "order by engine = 'MaterializedView' desc",
             parameters={"database": self.database},
         )
         return {name: (engine, comment) for name, engine, comment in found.result_rows}
 
     def pairs(self, *, swapped: bool) -> dict[str, str]:
         """Return staged and live relations where this load's table is live, or still staged."""
-        comments = {name: comment for name, (_, comment) in self.existing().items()}
-        new = f"{MARK} {self.load_id}"
+        new = {name for name, (_, comment) in self.existing().items() if comment == self.comment}
         pairs = {self.staged(table): self.live(table) for table in COLUMNS}
         return {
             staged: live
             for staged, live in pairs.items()
-            if comments.get(self.warehouse.split(live if swapped else staged)[1]) == new
+            if self.warehouse.split(live if swapped else staged)[1] in new
         }
 
-    def half_swapped(self) -> bool:
-        """Say whether a swap began that was neither finished nor undone."""
-        return bool(self.pairs(swapped=True) and self.pairs(swapped=False))
-
     def remove_staging(self) -> None:
-        """Drop whatever is this load's own, but for old tables that a swap left there halfway."""
-        if self.half_swapped():
+        """Drop what is this load's own, unless old tables are there, from half a swap."""
+        if self.pairs(swapped=True) and self.pairs(swapped=False):
             return
         for name in self.existing():
             if name.endswith(f"__loading_{self.load_id}"):
@@ -161,18 +157,11 @@ def staging(warehouse: Warehouse, *, replace_any: bool) -> Iterator[RawTables]:
     First finishes or removes what dead loads left; one load at a time, since a living one looks
     the same.
 
-    Parameters
-    ----------
-    warehouse
-        An open warehouse.
-    replace_any
-        Whether rows on a server may be replaced that no load put there.
-
     Raises
     ------
     UserError
-        If a table that would be replaced is not as the loader or ``dbt seed`` makes it, or may not
-        be replaced.
+        If a table that would be replaced is not as the loader or ``dbt seed`` makes it, or has rows
+        on a server that no load put there and that may not be replaced (``replace_any``).
     """
     tables = RawTables(warehouse, uuid4().hex[:12])
     command = warehouse.client.command
@@ -182,7 +171,7 @@ def staging(warehouse: Warehouse, *, replace_any: bool) -> Iterator[RawTables]:
         command(f"create database {database}")
     for load_id in {name[-12:] for name in tables.existing() if name[:-12].endswith("__loading_")}:
         dead = RawTables(warehouse, load_id)
-        if dead.half_swapped():
+        if dead.pairs(swapped=True):
             _exchange(warehouse, dead.pairs(swapped=False))
         dead.remove_staging()
     for table in COLUMNS:
@@ -199,30 +188,21 @@ def staging(warehouse: Warehouse, *, replace_any: bool) -> Iterator[RawTables]:
 
 def _require_replaceable(tables: RawTables, table: str, *, replace_any: bool) -> None:
     """Refuse to replace what may be a team's own: other columns, a view, or rows on a server."""
-    live = tables.live(table)
-    database, name = tables.warehouse.split(live)
-    found = tables.warehouse.client.query(
-        """
-        select engine, comment, total_rows, (
-            select arraySort(groupArray(name)) from system.columns
-            where database = {database:String} and table = {name:String}
+    live, client = tables.live(table), tables.warehouse.client
+    engine, comment = tables.existing().get(tables.warehouse.split(live)[1], ("", ""))
+    if not engine:
+        return
+    columns = [name for name, *_ in client.query(f"describe table {live}").result_rows]
+    if engine not in REPLACEABLE_ENGINES or sorted(columns) != sorted(COLUMNS[table]):
+        raise UserError(
+            f"{live} is not a table as `dbt seed` or this loader makes it, and would be lost: "
+            f"it is a {engine} with {', '.join(columns)}.",
+            "Drop it if nobody needs it, or use a target whose raw database is another.",
         )
-        from system.tables
-        where database = {database:String} and name = {name:String}
-        """,
-        parameters={"database": database, "name": name},
-    )
-    for engine, comment, rows, columns in found.result_rows:
-        if engine not in REPLACEABLE_ENGINES or list(columns) != sorted(COLUMNS[table]):
-            raise UserError(
-                f"{live} is not a table as `dbt seed` or this loader makes it, and would be lost: "
-                f"it is a {engine} with {', '.join(columns)}.",
-                "Drop it if nobody needs it, or use a target whose raw database is another.",
-            )
-        own = comment.startswith(MARK) or tables.warehouse.embedded
-        if rows and not own and not replace_any:
-            raise UserError(
-                f"{live} has {rows:,} rows that no MovieLens load put there. They would be lost.",
-                "If nobody needs them, say --replace; or use a target with a raw database of its "
-                "own.",
-            )
+    if replace_any or tables.warehouse.embedded or comment.startswith(MARK):
+        return
+    if rows := client.command(f"select count() from {live}"):
+        raise UserError(
+            f"{live} has {rows:,} rows that no MovieLens load put there. They would be lost.",
+            "If nobody needs them, say --replace; or use a target with a raw database of its own.",
+        )

@@ -9,12 +9,11 @@ from uuid import uuid4
 
 import clickhouse_connect
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from python_jobs.errors import UserError
 from python_jobs.commands.load_movielens import show_load
+from python_jobs.errors import UserError
 from python_jobs.movielens import loading
 from python_jobs.movielens.loading import load
 from python_jobs.movielens.release import Release
@@ -186,7 +185,7 @@ def test_rejected_lines_are_kept_with_their_numbers_and_reasons(raw, release, bl
     ]
     _, ratings = report.files
     assert (ratings.lines, ratings.loaded) == (len(mixed) - 1, len(good))
-    assert [line.line_number for line in report.rejected] == [3, 5, 7, 9, 11]
+    assert [line.line_number for line in ratings.first_rejected] == [3, 5, 7, 9, 11]
 
 
 def test_broken_movies_are_rejected_in_every_family(raw, release):
@@ -210,7 +209,7 @@ def test_latin1_in_a_csv_release_is_rejected(raw, release):
     path = release / "movies.csv"
     path.write_bytes(path.read_text("utf-8").encode("latin-1"))
     report = raw.load(release)
-    (line,) = report.rejected
+    (line,) = report.files[0].first_rejected
     assert (line.file, line.line_number, line.reason) == ("movies.csv", 5, "not UTF-8")
     assert "Mis�rables" in line.line
     assert len(raw.rows("movies")) == len(MOVIES) - 1
@@ -320,14 +319,40 @@ def test_an_error_halfway_through_the_swap_is_undone(loaded, release, monkeypatc
 
     def swap_without_ratings(tables):
         loaded.client.command(f"drop table {tables.staged('ratings')} sync")
-        SWAP(tables)
+        swap(tables)
 
-    SWAP = loading.swap
+    swap = loading.swap
     monkeypatch.setattr(loading, "swap", swap_without_ratings)
     write_csv(release, movies=MOVIES[:2], ratings=RATINGS[:1])
-    with pytest.raises(UserError, match="ratings__loading.*Nothing was replaced"):
+    with pytest.raises(UserError, match=r"ratings__loading.*Nothing was replaced"):
         loaded.load(release)
     assert loaded.everything() == before
+
+
+def test_an_interrupt_leaves_the_old_tables_and_nothing_else(loaded, release, monkeypatch):
+    before = loaded.everything()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loading, "make_users", interrupt)
+    write_csv(release, movies=MOVIES[:2], ratings=RATINGS[:1])
+    with pytest.raises(KeyboardInterrupt):
+        loaded.load(release)
+    assert loaded.everything() == before
+
+
+def test_an_empty_place_of_many_lines_is_numbered_through(raw, release):
+    # More lines than ClickHouse takes at once.
+    write_csv(release)
+    with (release / "ratings.csv").open("ab") as file:
+        file.write(b"1,1,4.0,964982703\n" * 2_100_000)
+        file.write(b"\n" * 1_500_000 + b"x\n")
+    (_, ratings) = raw.load(release, 1 << 28).files
+    assert ratings.rejected == 1_500_001
+    assert raw.rows("rejected_lines", "max(line_number), uniqExact(line_number)") == [
+        (3_600_008, 1_500_001)
+    ]
 
 
 def test_the_report_says_what_happened_and_what_is_next(raw, release, capsys):
