@@ -16,7 +16,7 @@ from typing import Any
 
 import clickhouse_connect
 
-from python_jobs.movielens import loading, tables
+from python_jobs.movielens import lines, loading, tables
 from python_jobs.movielens.release import Release
 from python_jobs.movielens.tables import COLUMNS
 from python_jobs.progress import Phases, peak_rss_mib
@@ -51,7 +51,7 @@ def exchange_and_die(warehouse: Warehouse, pairs: dict[str, str]) -> None:
     die()
 
 
-SEND, EXCHANGE = loading.send, tables._exchange
+SEND, EXCHANGE = lines.send, tables._exchange
 STEPS = {
     "with one block staged": (loading, "send", send_and_die),
     "with everything staged": (loading, "make_users", die),

@@ -17,7 +17,7 @@ from python_jobs.errors import UserError
 from python_jobs.movielens import loading
 from python_jobs.movielens.loading import load
 from python_jobs.movielens.release import Release
-from python_jobs.movielens.tables import COLUMNS, SORT_KEYS
+from python_jobs.movielens.tables import COLUMNS, SORT_KEYS, swap
 from python_jobs.progress import Phases
 from tests.python_jobs.conftest import REPOSITORY
 from tests.python_jobs.loader import STEPS, warehouse_of
@@ -321,7 +321,6 @@ def test_an_error_halfway_through_the_swap_is_undone(loaded, release, monkeypatc
         loaded.client.command(f"drop table {tables.staged('ratings')} sync")
         swap(tables)
 
-    swap = loading.swap
     monkeypatch.setattr(loading, "swap", swap_without_ratings)
     write_csv(release, movies=MOVIES[:2], ratings=RATINGS[:1])
     with pytest.raises(UserError, match=r"ratings__loading.*Nothing was replaced"):
@@ -342,7 +341,7 @@ def test_an_interrupt_leaves_the_old_tables_and_nothing_else(loaded, release, mo
     assert loaded.everything() == before
 
 
-def test_an_empty_place_of_many_lines_is_numbered_through(raw, release):
+def test_lines_are_numbered_through_whatever_clickhouse_takes_at_once(raw, release):
     # More lines than ClickHouse takes at once.
     write_csv(release)
     with (release / "ratings.csv").open("ab") as file:
