@@ -17,8 +17,7 @@ movie twice, and hits are seen by many without being seen by all.
 from __future__ import annotations
 
 from benchmarks.sizes import Size
-from python_jobs.movielens.raw_tables import RawTables
-from python_jobs.movielens.schema import COLUMNS
+from python_jobs.movielens.tables import COLUMNS, RawTables
 from python_jobs.warehouse import Warehouse
 
 TASTES = 20
@@ -34,7 +33,7 @@ USERS_PER_BLOCK = 1_024
 
 def generate(warehouse: Warehouse, size: Size) -> int:
     """Fill the raw tables, which must not exist, and return the number of interactions."""
-    tables = RawTables(warehouse, "")
+    tables = RawTables(warehouse)
     raw = tables.live("ratings").quoted_database
     warehouse.client.command(f"create database if not exists {raw}")
     for name in COLUMNS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,8 @@ from scipy.sparse import csr_matrix
 
 from python_jobs.dbt_project import DbtOptions
 from python_jobs.interactions import read_interactions
-from python_jobs.movielens.source import Release
+from python_jobs.movielens.release import FileFormat, Release
 from python_jobs.warehouse import open_warehouse
-
-if TYPE_CHECKING:
-    from python_jobs.movielens.formats import FileFormat
 
 Interactions = tuple[csr_matrix, NDArray[np.int64]]
 """Scores (users × movies, sorted indices) and the time of each stored cell in milliseconds."""
@@ -30,7 +26,7 @@ def from_movielens(path: Path) -> Interactions:
     """
     release = Release(path)
     (ratings,) = (file for file in release.files if file.table == "ratings")
-    frames = [_frame(block.text, ratings) for block in release.blocks(ratings)]
+    frames = [_frame(text, ratings) for _, text in release.blocks(ratings)]
     rows = pd.concat(frames).sort_values(["user", "movie", "time"])
     rows = rows[(rows["rating"] > 0) & (rows["rating"] <= 5)]
     rows = rows.drop_duplicates(["user", "movie"], keep="last")

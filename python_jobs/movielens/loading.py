@@ -5,23 +5,56 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from python_jobs.errors import UserError
-from python_jobs.movielens.formats import FileFormat
-from python_jobs.movielens.pipes import pipe, send
-from python_jobs.movielens.raw_tables import RawTables, staging
-from python_jobs.movielens.report import SHOWN_LINES, FileReport, LoadReport, RejectedLine
-from python_jobs.movielens.schema import COLUMNS
-from python_jobs.movielens.source import BLOCK_BYTES, Release
-from python_jobs.movielens.swapping import swap
+from python_jobs.movielens.lines import lay_views, send
+from python_jobs.movielens.release import BLOCK_BYTES, FileFormat, Release, count_lines
+from python_jobs.movielens.tables import COLUMNS, RawTables, staging, swap
 from python_jobs.progress import Phases
 from python_jobs.warehouse import Warehouse, error_code
 
 NO_SPACE_CODES = (243, 75)
 """NOT_ENOUGH_SPACE, and CANNOT_WRITE_TO_FILE_DESCRIPTOR, which is a full disk as a rule."""
 UNCHANGED = "Nothing was replaced: the raw tables are as they were."
+SHOWN_LINES = 5
+"""Rejected lines to show of each file."""
+SHOWN_CHARACTERS = 60
+
+
+class RejectedLine(NamedTuple):
+    """A line that could not be used; lines count from 1, a header included."""
+
+    file: str
+    line_number: int
+    reason: str
+    line: str
+
+    def __str__(self) -> str:
+        shown = self.line[:SHOWN_CHARACTERS]
+        dots = "…" if len(self.line) > SHOWN_CHARACTERS else ""
+        return f"{self.file}, line {self.line_number:,}: {self.reason}: {shown!r}{dots}"
+
+
+class FileReport(NamedTuple):
+    """How many lines a file has, without its header, what became of them, and the first bad."""
+
+    file: str
+    lines: int
+    loaded: int
+    rejected: int
+    first_rejected: list[RejectedLine]
+
+
+class LoadReport(NamedTuple):
+    """What a load found and made: the rows of each raw table, and where all bad lines are kept."""
+
+    format: str
+    files: list[FileReport]
+    rows: dict[str, int]
+    rejected_lines: str
 
 
 def load(
@@ -55,43 +88,28 @@ def load(
     """
     with explained(), staging(warehouse, replace_any=replace_any) as tables:
         files = [load_file(tables, release, file, phases, block_bytes) for file in release.files]
-        rejected = first_rejected(tables)
-        for file in files:
-            require_use(file, rejected)
         with phases.phase("users"):
             make_users(tables)
-        report = LoadReport(
-            release=release.format.name,
-            files=files,
-            rows={
-                str(tables.live(name)): tables.rows(name)
-                for name in COLUMNS
-                if name != "rejected_lines"
-            },
-            rejected=rejected,
-            rejected_lines=str(tables.live("rejected_lines")),
-        )
+        rows = {str(tables.live(name)): tables.rows(name) for name in COLUMNS}
+        rejected_lines = str(tables.live("rejected_lines"))
+        del rows[rejected_lines]
         with phases.phase("swap"):
-            for name in COLUMNS:
-                tables.create(tables.live(name), name)
-            swap(warehouse, tables.pairs(), tables.staged("swap"))
-    return report
+            swap(tables)
+    return LoadReport(release.format, files, rows, rejected_lines)
 
 
 def load_file(
     tables: RawTables, release: Release, file: FileFormat, phases: Phases, block_bytes: int
 ) -> FileReport:
-    """Stage the rows and the rejected lines of one file."""
+    """Stage the rows and the rejected lines of one file; refuse one that is not what it seems."""
     staged = "user_ids" if file.table == "users" else file.table
     rejected_before, lines = tables.rows("rejected_lines"), 0
-    with (
-        phases.phase(file.name, total=release.size(file)) as bar,
-        pipe(tables, file, tables.staged(staged)) as inlet,
-    ):
-        for block in release.blocks(file, block_bytes):
-            send(tables, inlet, block)
-            lines += block.lines
-            bar.advance(block.size)
+    inlet = lay_views(tables, file, staged)
+    with phases.phase(file.name, total=release.size(file)) as bar:
+        for first_line, text in release.blocks(file, block_bytes):
+            send(tables, inlet, first_line, text)
+            lines += count_lines(text)
+            bar.advance(len(text))
     loaded, rejected = tables.rows(staged), tables.rows("rejected_lines") - rejected_before
     if loaded + rejected != lines:
         raise UserError(
@@ -99,31 +117,21 @@ def load_file(
             f"rejected lines arrived. {UNCHANGED}",
             "Run it again; if it stays, please report it.",
         )
-    return FileReport(file.name, lines, rejected)
-
-
-def first_rejected(tables: RawTables) -> list[RejectedLine]:
-    """Return the first few rejected lines of each file; what is not UTF-8 in them is replaced."""
-    found = tables.warehouse.client.query(
-        f"""
-        select file, line_number, reason, toValidUTF8(line) as line
-        from {tables.staged("rejected_lines")}
-        order by file, line_number
-        limit {SHOWN_LINES} by file
-        """
-    )
-    return [RejectedLine(*row) for row in found.result_rows]
-
-
-def require_use(report: FileReport, rejected: list[RejectedLine]) -> None:
-    """Refuse a file of which more lines were rejected than loaded: it is not what it seems."""
-    if report.loaded > report.rejected:
-        return
-    examples = "".join(f"\n  {line}" for line in rejected if line.file == report.file)
-    raise UserError(
-        f"Only {report.loaded:,} of {report.lines:,} lines of {report.file} can be used:{examples}",
-        f"Is it the release as published? {UNCHANGED}",
-    )
+    first_rejected = [
+        RejectedLine(*row)
+        for row in tables.warehouse.client.query(
+            "select file, line_number, reason, toValidUTF8(line) "
+            f"from {tables.staged('rejected_lines')} where file = '{file.name}' "
+            f"order by line_number limit {SHOWN_LINES}"
+        ).result_rows
+    ]
+    if loaded <= rejected:
+        examples = "".join(f"\n  {line}" for line in first_rejected)
+        raise UserError(
+            f"Only {loaded:,} of {lines:,} lines of {file.name} can be used:{examples}",
+            f"Is it the release as published? {UNCHANGED}",
+        )
+    return FileReport(file.name, lines, loaded, rejected, first_rejected)
 
 
 def make_users(tables: RawTables) -> None:
@@ -149,17 +157,14 @@ def make_users(tables: RawTables) -> None:
 @contextmanager
 def explained() -> Iterator[None]:
     """Say of what ClickHouse or the disk refuse that nothing was replaced."""
-    full = "Free some space; embedded, blocks also pass through TMPDIR."
     try:
         yield
-    except OperationalError:
-        raise
-    except DatabaseError as error:
-        reason = str(error).strip().splitlines()[0]
-        if error_code(error) in NO_SPACE_CODES:
-            raise UserError(f"ClickHouse has no room left: {reason} {UNCHANGED}", full) from error
-        raise UserError(f"ClickHouse refused a statement: {reason} {UNCHANGED}") from error
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (DatabaseError, OSError) as error:
+        full = error_code(error) in NO_SPACE_CODES or getattr(error, "errno", 0) == errno.ENOSPC
+        if not full and isinstance(error, (OperationalError, OSError)):
             raise
-        raise UserError(f"The disk is full: {error}. {UNCHANGED}", full) from error
+        what = "There is no room left" if full else "ClickHouse refused a statement"
+        raise UserError(
+            f"{what}: {str(error).strip().splitlines()[0]} {UNCHANGED}",
+            "Free some space; embedded, blocks also pass through TMPDIR." if full else "",
+        ) from error

@@ -16,9 +16,9 @@ from typing import Any
 
 import clickhouse_connect
 
-from python_jobs.movielens import loading, pipes, swapping
-from python_jobs.movielens.schema import COLUMNS
-from python_jobs.movielens.source import Release
+from python_jobs.movielens import lines, loading, tables
+from python_jobs.movielens.release import Release
+from python_jobs.movielens.tables import COLUMNS
 from python_jobs.progress import Phases, peak_rss_mib
 from python_jobs.relation import Relation
 from python_jobs.warehouse import Warehouse
@@ -52,13 +52,13 @@ def exchange_and_die(warehouse: Warehouse, pairs: dict[Relation, Relation]) -> N
     die()
 
 
-SEND, EXCHANGE = pipes.send, swapping._exchange
+SEND, EXCHANGE = lines.send, tables._exchange
 STEPS = {
     "with one block staged": (loading, "send", send_and_die),
     "with everything staged": (loading, "make_users", die),
     "before the swap": (loading, "swap", die),
-    "halfway through the swap": (swapping, "_exchange", exchange_two_and_die),
-    "after the swap": (swapping, "_exchange", exchange_and_die),
+    "halfway through the swap": (tables, "_exchange", exchange_two_and_die),
+    "after the swap": (tables, "_exchange", exchange_and_die),
 }
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -10,18 +9,16 @@ from uuid import uuid4
 
 import clickhouse_connect
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from python_jobs.commands.load_movielens import show_load
 from python_jobs.errors import UserError
+from python_jobs.movielens import loading
 from python_jobs.movielens.loading import load
-from python_jobs.movielens.report import show_load
-from python_jobs.movielens.schema import COLUMNS, SORT_KEYS
-from python_jobs.movielens.source import Release
-from python_jobs.movielens.swapping import swap
+from python_jobs.movielens.release import Release
+from python_jobs.movielens.tables import COLUMNS, SORT_KEYS, swap
 from python_jobs.progress import Phases
-from python_jobs.relation import Relation
 from tests.python_jobs.conftest import REPOSITORY
 from tests.python_jobs.loader import STEPS, warehouse_of
 from tests.python_jobs.movielens_files import (
@@ -188,7 +185,7 @@ def test_rejected_lines_are_kept_with_their_numbers_and_reasons(raw, release, bl
     ]
     _, ratings = report.files
     assert (ratings.lines, ratings.loaded) == (len(mixed) - 1, len(good))
-    assert [line.line_number for line in report.rejected] == [3, 5, 7, 9, 11]
+    assert [line.line_number for line in ratings.first_rejected] == [3, 5, 7, 9, 11]
 
 
 def test_broken_movies_are_rejected_in_every_family(raw, release):
@@ -212,7 +209,7 @@ def test_latin1_in_a_csv_release_is_rejected(raw, release):
     path = release / "movies.csv"
     path.write_bytes(path.read_text("utf-8").encode("latin-1"))
     report = raw.load(release)
-    (line,) = report.rejected
+    (line,) = report.files[0].first_rejected
     assert (line.file, line.line_number, line.reason) == ("movies.csv", 5, "not UTF-8")
     assert "Mis�rables" in line.line
     assert len(raw.rows("movies")) == len(MOVIES) - 1
@@ -317,18 +314,44 @@ def test_a_teams_own_tables_are_not_replaced(raw, release, own):
     assert raw.everything() == before
 
 
-def test_an_error_halfway_through_the_swap_is_undone(raw):
-    client, database = raw.client, raw.database
-    client.command(f"create database {database}")
-    a, b, new_a, new_b = (Relation(database, name) for name in ("a", "b", "new_a", "new_b"))
-    for relation in (a, b, new_a):
-        client.command(
-            f"create table {relation} engine = MergeTree order by n as "
-            f"select '{relation.table}' as n"
-        )
-    with pytest.raises(DatabaseError, match="new_b"):
-        swap(raw.warehouse, {new_a: a, new_b: b}, Relation(database, "journal"))
-    assert raw.everything() == {"a": [("a",)], "b": [("b",)], "new_a": [("new_a",)]}
+def test_an_error_halfway_through_the_swap_is_undone(loaded, release, monkeypatch):
+    before = loaded.everything()
+
+    def swap_without_ratings(tables):
+        loaded.client.command(f"drop table {tables.staged('ratings')} sync")
+        swap(tables)
+
+    monkeypatch.setattr(loading, "swap", swap_without_ratings)
+    write_csv(release, movies=MOVIES[:2], ratings=RATINGS[:1])
+    with pytest.raises(UserError, match=r"ratings__loading.*Nothing was replaced"):
+        loaded.load(release)
+    assert loaded.everything() == before
+
+
+def test_an_interrupt_leaves_the_old_tables_and_nothing_else(loaded, release, monkeypatch):
+    before = loaded.everything()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loading, "make_users", interrupt)
+    write_csv(release, movies=MOVIES[:2], ratings=RATINGS[:1])
+    with pytest.raises(KeyboardInterrupt):
+        loaded.load(release)
+    assert loaded.everything() == before
+
+
+def test_lines_are_numbered_through_whatever_clickhouse_takes_at_once(raw, release):
+    # More lines than ClickHouse takes at once.
+    write_csv(release)
+    with (release / "ratings.csv").open("ab") as file:
+        file.write(b"1,1,4.0,964982703\n" * 2_100_000)
+        file.write(b"\n" * 1_500_000 + b"x\n")
+    (_, ratings) = raw.load(release, 1 << 28).files
+    assert ratings.rejected == 1_500_001
+    assert raw.rows("rejected_lines", "max(line_number), uniqExact(line_number)") == [
+        (3_600_008, 1_500_001)
+    ]
 
 
 def test_the_report_says_what_happened_and_what_is_next(raw, release, capsys):
@@ -452,7 +475,7 @@ def test_a_server_is_loaded_over_its_own_wire(release, tmp_path):
             "create table raw.watched_movies (user_id UInt32, movie_id UInt32, watched_at Date) "
             "engine = MergeTree order by user_id as select 1, 2, today()"
         )
-        with pytest.raises(UserError, match=r" has 1 rows that no MovieLens load put there"):
+        with pytest.raises(UserError, match="1 rows that no MovieLens load put there"):
             load(warehouse, Release(release), Phases())
         assert client.command("select count() from raw.watched_movies") == 1
         load(warehouse, Release(release), Phases(), replace_any=True)
@@ -484,7 +507,7 @@ def test_the_command_loads_and_what_follows_runs_as_it_is(empty_project, tmp_pat
     project.dbt("run")
     trained = project.python_jobs("train", "--max-iter", "20")
     assert trained.returncode == 0, trained.stderr
-    assert re.search(r"\b30 users × 20 movies", trained.stdout)
+    assert "30 users × 20 movies" in trained.stdout
     failed = project.python_jobs("load-movielens", str(directory / "ratings.csv"))
     assert failed.returncode == 1
     assert failed.stderr.startswith("Error: ")
