@@ -44,7 +44,6 @@
             partition_by='tuple()',
             columns="
                 run_id String,
-                mlflow_run_id String,
                 published_at DateTime64(3, 'UTC'),
                 model_name String,
                 model_version String,
@@ -58,8 +57,5 @@
                 git_commit String
             ",
         ) -%}
-    
-        {%- do run_query("alter table ml.training_runs modify setting non_replicated_deduplication_window = 1000") -%}
-        {%- do run_query("create or replace view ml.current_run as select * from ml.training_runs order by published_at desc, run_id desc limit 1") -%}
     {%- endif -%}
 {% endmacro %}
