@@ -18,6 +18,7 @@ runs as (
     -- Every publication of a run repeats the same facts; only the time differs.
     select
         publications.run_id,
+        any(publications.mlflow_run_id) as mlflow_run_id,
         toLowCardinality(any(publications.model_name)) as model_name,
         any(publications.model_version) as model_version,
         toBool(max(publications.is_current)) as is_current,
@@ -41,6 +42,7 @@ measured as (
 
     select
         run_id,
+        mlflow_run_id,
         model_name,
         model_version,
         is_current,

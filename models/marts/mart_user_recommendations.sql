@@ -48,6 +48,8 @@ joined as (
         recommendations.because_movie_id as because_movie_id,
         titles.title as because_title,
         recommendations.strongest_movie_id as strongest_movie_id,
+        toLowCardinality(current_run.run_id) as run_id,
+        toLowCardinality(current_run.mlflow_run_id) as mlflow_run_id,
         toLowCardinality(current_run.model_version) as model_version,
         current_run.published_at as published_at
     from recommendations

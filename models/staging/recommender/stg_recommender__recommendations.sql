@@ -20,7 +20,8 @@ of_current_run as (
         user_id,
         movie_id,
         because_movie_id,
-        strongest_movie_id,
+        -- Earlier releases gave the largest contribution as the reason, and kept nothing beside it.
+        if(strongest_movie_id > 0, strongest_movie_id, because_movie_id) as strongest_movie_id,
 
         -- strings
         reason,

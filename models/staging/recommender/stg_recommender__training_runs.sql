@@ -6,11 +6,18 @@ source as (
 
 ),
 
-ranked as (
+current_run as (
+
+    select * from {{ source('recommender', 'current_run') }}
+
+),
+
+renamed as (
 
     select
         -- ids
         run_id,
+        mlflow_run_id,
         model_name,
         model_version,
         dbt_invocation_id,
@@ -27,7 +34,12 @@ ranked as (
         metrics,
 
         -- booleans
-        toBool(row_number() over (order by published_at desc, run_id desc) = 1) as is_current,
+        toBool((published_at, run_id) in (
+            select
+                current_run.published_at,
+                current_run.run_id
+            from current_run
+        )) as is_current,
 
         -- timestamps
         published_at
@@ -36,4 +48,4 @@ ranked as (
 
 )
 
-select * from ranked
+select * from renamed

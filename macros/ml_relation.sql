@@ -1,0 +1,9 @@
+{% macro ml_relation(name) %}
+    {#- dbt does not put sources on a cluster by itself. -#}
+    {%- set source_table = source('recommender', name) -%}
+    {{ return(api.Relation.create(
+        schema=source_table.schema,
+        identifier=source_table.identifier,
+        can_on_cluster=adapter.should_on_cluster(),
+    )) }}
+{% endmacro %}
