@@ -13,6 +13,12 @@ demo: .venv/runtime profiles.yml
 test: .venv/dev lint
 	@$(BIN)/pytest
 
+# The tests of the server target on a ClickHouse that runs already and is empty, at CLICKHOUSE_HOST; it
+# is left empty. CLICKHOUSE_USER, who may create users, makes those of docs/server.md.
+test-server: .venv/dev
+	@test -n "$(CLICKHOUSE_HOST)" || { echo "Set CLICKHOUSE_HOST to an empty ClickHouse."; exit 2; }
+	@DATAFLIX_TEST_SERVER=1 $(BIN)/pytest -n 0 tests/python_jobs/test_server.py
+
 lint: lint-ruff lint-mypy lint-sql
 
 lint-ruff: .venv/dev
