@@ -27,7 +27,7 @@ from python_jobs.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "collaborative_filtering.md"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 PICTURE = ROOT / "docs" / "images" / "ml_architecture.png"
 PRECISION = 0.02
 """Share by which another machine's rounding may move a printed figure."""
