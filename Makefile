@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-server lint lint-ruff lint-mypy lint-sql bench bench-full bench-quality docs lock \
+.PHONY: demo test test-server lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
 	audit clean
 
 demo: .venv/runtime profiles.yml
@@ -38,15 +38,13 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Time and memory, beside others; nothing else should run on the machine meanwhile.
+SIZES ?= 1m 20m
 bench: .venv/dev
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(SIZES)
 
-bench-full: .venv/dev
-	@$(BIN)/python -m benchmarks --full
-
-# Quality beside others, on the mart of the profile, or: make bench-quality MOVIELENS=ml-latest-small
+# Quality beside others, on the mart of the profile: load MovieLens, or your own tables, before.
 bench-quality: .venv/dev
-	@$(BIN)/python -m benchmarks.quality $(if $(MOVIELENS),--movielens $(MOVIELENS))
+	@$(BIN)/python -m benchmarks.quality
 
 # Known vulnerabilities of what the locks pin; audit-excused.txt says which are accepted, and why.
 audit: .venv/dev
