@@ -23,7 +23,7 @@ ABOUT = """
 - [Pipeline](#pipeline)
 {contents}
 - [Start-up, on the sample](#start-up-on-the-sample)
-- [The data](#the-data)
+- [Synthetic data](#synthetic-data)
 - [How to read the figures](#how-to-read-the-figures)
 
 `make bench` measures the pipeline that users run at 1 M and 20 M interactions, on made-up but
@@ -62,7 +62,7 @@ The last row is what nobody can do without: the same libraries, imported by a pr
 nothing else and, like ours, keeps Python's garbage collector out of it.
 """
 ABOUT_DATA = """
-ClickHouse makes it with SQL from hashes, the same every time (`benchmarks/generate.py`):
+ClickHouse makes them with SQL from hashes, the same every time (`benchmarks/generate.py`):
 log-normal activity with at least 20 interactions each, popularity by Mandelbrot's law as
 concentrated as in MovieLens 1M, MovieLens 20M and the Netflix Prize, twenty planted tastes of
 which every user has two, half-star ratings, no watch events. The shapes are those of these data
@@ -89,7 +89,7 @@ def render(results: dict[str, Any]) -> str:
         for name, size in sizes.items()
         if "usual" in size
     }
-    sections["Scoring and fitting in other ways"] = [ABOUT_PEERS, peers_table(sizes)]
+    sections["implicit and scikit-learn on the same matrix"] = [ABOUT_PEERS, peers_table(sizes)]
     contents = "\n".join(f"- [{name}](#{anchor(name)})" for name in sections)
     machine = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
     parts = [
@@ -103,7 +103,7 @@ def render(results: dict[str, Any]) -> str:
         parts += [f"## {name}", *section]
     start = [cost_row(name, cost) for name, cost in results["startup"].items()]
     parts += ["## Start-up, on the sample", ABOUT_START, cost_table(start)]
-    parts += ["## The data", ABOUT_DATA, "## How to read the figures", ABOUT_FIGURES]
+    parts += ["## Synthetic data", ABOUT_DATA, "## How to read the figures", ABOUT_FIGURES]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 

@@ -81,6 +81,18 @@ def test_relative_links_lead_somewhere(page):
     assert not broken
 
 
+LONG = [page for page in PAGES if page.parent.name == "docs" and page.name != "commands.md"]
+"""commands.md is generated, and its first page lists the commands."""
+
+
+@pytest.mark.parametrize("page", LONG, ids=lambda page: page.name)
+def test_a_page_begins_with_its_contents(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    listed = text.partition("## Contents\n\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^- \[(.+)\]\(#", listed, re.MULTILINE) == headings[1:]
+
+
 def test_the_help_pages_are_up_to_date():
     script = load_script("generate_commands.py")
     page = script.PAGE.read_text()
