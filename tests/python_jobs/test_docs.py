@@ -111,8 +111,7 @@ def test_every_command_shows_an_example_that_it_understands(name):
         command.make_context(name, shlex.split(example, comments=True), parent=context)
 
 
-def test_the_picture_was_drawn_from_its_source(monkeypatch):
-    monkeypatch.syspath_prepend(PICTURE.parent)
+def test_the_picture_was_drawn_from_its_source():
     source = load_script("images/ml_architecture.py")
     with Image.open(PICTURE) as picture:
         assert picture.info[source.SOURCE_HASH] == source.source_hash(), f"run {source.__file__}"
