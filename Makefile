@@ -4,7 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench bench-full bench-quality docs clean purge
+.PHONY: demo test test-server lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
+	audit clean purge
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo
@@ -12,10 +13,22 @@ demo: .venv/runtime profiles.yml
 test: .venv/dev lint
 	@$(BIN)/pytest
 
-lint: .venv/dev
+# The tests of the server target on a ClickHouse that runs already and is empty, at CLICKHOUSE_HOST; it
+# is left empty. CLICKHOUSE_USER, who may create users, makes those of docs/server.md.
+test-server: .venv/dev
+	@test -n "$(CLICKHOUSE_HOST)" || { echo "Set CLICKHOUSE_HOST to an empty ClickHouse."; exit 2; }
+	@DATAFLIX_TEST_SERVER=1 $(BIN)/pytest -n 0 tests/python_jobs/test_server.py
+
+lint: lint-ruff lint-mypy lint-sql
+
+lint-ruff: .venv/dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+lint-mypy: .venv/dev
 	@$(BIN)/mypy
+
+lint-sql: .venv/dev
 	@$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt
 
 # What can be made again, the virtual environment included.
@@ -35,15 +48,20 @@ purge:
 	rm -rf $(KEPT)
 
 # Time and memory, beside others; nothing else should run on the machine meanwhile.
-bench: .venv/bench
-	@$(BIN)/python -m benchmarks
+SIZES ?= 1m 20m
+bench: .venv/dev
+	@$(BIN)/python -m benchmarks $(SIZES)
 
-bench-full: .venv/bench
-	@$(BIN)/python -m benchmarks --full
+# Quality beside others, on the mart of the profile: load MovieLens, or your own tables, before.
+bench-quality: .venv/dev
+	@$(BIN)/python -m benchmarks.quality
 
-# Quality beside others, on the mart of the profile, or: make bench-quality MOVIELENS=ml-latest-small
-bench-quality: .venv/bench
-	@$(BIN)/python -m benchmarks.quality $(if $(MOVIELENS),--movielens $(MOVIELENS))
+# Known vulnerabilities of what the locks pin; audit-excused.txt says which are accepted, and why.
+audit: .venv/dev
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock \
+		-r requirements-dev.lock --progress-spinner off \
+		$$(sed -n 's/^\([A-Z][A-Za-z0-9-]*\) .*/--ignore-vuln \1/p' audit-excused.txt) \
+		|| { echo "Not audited, or not clean: see above. An audit that cannot ask is no audit."; exit 1; }
 
 docs: .venv/dev
 	@$(BIN)/python docs/generate_commands.py
@@ -56,14 +74,25 @@ profiles.yml:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 
-.venv/runtime: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+# The locks have everything, with hashes; nothing else is fetched, for building the package neither.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.venv/runtime: .venv/bin/python pyproject.toml requirements.lock
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/dev: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+.venv/dev: .venv/runtime requirements-dev.lock
+	@$(INSTALL) --require-hashes -r requirements.lock -r requirements-dev.lock
 	@touch $@
 
-.venv/bench: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	@touch $@
+# Pins stay where they are unless pyproject.toml forbids it; to renew them: make lock UPGRADE=--upgrade
+RESOLVE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-package pip --no-strip-extras --no-annotate --no-header --quiet $(UPGRADE)
+
+lock: .venv/dev
+	@$(BIN)/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+		| $(RESOLVE) - --output-file requirements.lock
+	@$(RESOLVE) --all-extras --constraint requirements.lock --output-file requirements-dev.lock \
+		$$(sed -n 's/^\([a-z0-9-]*\)[=[].*/--no-emit-package \1/p' requirements.lock)

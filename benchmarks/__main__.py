@@ -1,8 +1,8 @@
 """How long the pipeline takes and how much memory, beside the usual recipe and implicit.
 
-    python -m benchmarks             1 M and 20 M interactions, about three minutes
-    python -m benchmarks --full      and 100 M
-    python -m benchmarks --render    docs/benchmarks.md from the last results, nothing measured
+    python -m benchmarks                  1 M and 20 M interactions, and docs/benchmarks.md
+    python -m benchmarks 1m 20m 100m      these sizes
+    python -m benchmarks --render         the page from the last results, nothing measured
 
 Nothing else should run on the machine meanwhile.
 """
@@ -11,68 +11,57 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import time
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.limits import Rates
-from benchmarks.machine import machine
-from benchmarks.run_size import run_size, say
-from benchmarks.scratch import REPOSITORY, Scratch
-from benchmarks.sizes import SIZES, WARM_UP
-from benchmarks.startup import measure_startup
+from benchmarks.generate import SIZES, WARM_UP
+from benchmarks.page import render
+from benchmarks.run import machine, measure_size, measure_startup
+from benchmarks.scratch import REPOSITORY
 
+PAGE = REPOSITORY / "docs/benchmarks.md"
 RESULTS = REPOSITORY / "target/bench/results.json"
 """Written after every size, so that a run that is cut short leaves what it measured."""
-PEERS = ("implicit", "matplotlib")
 
 
 def main() -> None:
     """Measure, and render the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--full", action="store_true", help="Measure 100 M interactions as well.")
-    what.add_argument("--render", action="store_true", help="Measure nothing; render again.")
+    parser.add_argument("sizes", nargs="*", choices=SIZES, default=["1m", "20m"])
+    parser.add_argument("--render", action="store_true", help="Measure nothing; render again.")
     options = parser.parse_args()
-    missing = [name for name in PEERS if find_spec(name) is None]
-    if missing:
-        sys.exit(f"{' and '.join(missing)} must be installed: pip install -e '.[bench]'")
     if not options.render:
-        measure([name for name in SIZES if name != "100m" or options.full], RESULTS)
+        measure(options.sizes, RESULTS)
     if not RESULTS.exists():
         sys.exit("There are no results to render yet: run python -m benchmarks.")
-    from benchmarks.page import render
-
-    render(json.loads(RESULTS.read_text()), REPOSITORY / "docs")
+    PAGE.write_text(render(json.loads(RESULTS.read_text())))
 
 
-def measure(names: list[str], results_file: Path) -> None:
+def measure(names: list[str], file: Path) -> None:
     """Measure the sizes one after the other, and write down the results after each."""
-    directory = results_file.parent
-    directory.mkdir(parents=True, exist_ok=True)
-    say("what the machine can do")
-    scratch, rates_file = Scratch.make(directory / "rates"), directory / "rates.json"
-    # Not here: a process passes its peak memory on to those that it starts.
-    scratch.run_module("limits", str(rates_file))
-    rates = json.loads(rates_file.read_text())
+    shutil.rmtree(file.parent, ignore_errors=True)
+    file.parent.mkdir(parents=True)
+    say("warming up: kernels compiled, libraries in the disk's cache")
+    measure_size(SIZES[WARM_UP], file.parent / "warm-up", say)
+    say("start-up, on the sample")
     results: dict[str, Any] = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         "machine": machine(),
-        "rates": rates,
+        "startup": measure_startup(file.parent / "sample"),
         "sizes": {},
     }
-    warm_up = run_size(WARM_UP, directory / WARM_UP.name, Rates(**rates))
-    say("start-up, on the sample")
-    results["startup"] = measure_startup(directory / "sample")
     for name in names:
-        result = run_size(SIZES[name], directory / name, Rates(**rates))
-        # What `train` holds when it has read next to nothing.
-        result["libraries_mib"] = warm_up["phases"]["read"]["peak_rss_mib"]
-        results["sizes"][name] = result
-        results_file.write_text(json.dumps(results, indent=1))
-    say("done")
+        results["sizes"][name] = measure_size(SIZES[name], file.parent / name, say)
+        file.write_text(json.dumps(results, indent=1))
+
+
+def say(text: str) -> None:
+    """Say on stderr what comes next, and when."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,16 @@ versions of a random generator matter. What is planted:
 
 A user draws three times as often as needed and keeps the first distinct movies: nobody rates a
 movie twice, and hits are seen by many without being seen by all.
+
+    python -m benchmarks.generate 1m          (in the scratch project)
 """
 
 from __future__ import annotations
 
-from benchmarks.sizes import Size
-from python_jobs.movielens.tables import COLUMNS, RawTables
-from python_jobs.warehouse import Warehouse
+import sys
+from dataclasses import dataclass
+
+import clickhouse_connect
 
 TASTES = 20
 SIGMA = 1.1
@@ -31,23 +34,56 @@ USERS_PER_BLOCK = 1_024
 """So that a block's draws, which are arrays of its users, stay small."""
 
 
-def generate(warehouse: Warehouse, size: Size) -> int:
-    """Fill the raw tables, which must not exist, and return the number of interactions."""
-    tables = RawTables(warehouse)
-    raw = tables.live("ratings").quoted_database
-    warehouse.client.command(f"create database if not exists {raw}")
-    for name in COLUMNS:
-        tables.create(tables.live(name), name)
+@dataclass(frozen=True)
+class Size:
+    """A catalogue, its users and how much they did."""
+
+    name: str
+    users: int
+    movies: int
+    interactions: int
+    """How many are aimed at; a few users have seen all that they would, so that it is a few less.
+    """
+    flatness: float
+    """Share of the catalogue over which popularity is nearly flat before it falls: the q of
+    Mandelbrot's law, in catalogues. The smaller, the more of all interactions the hits have."""
+
+
+WARM_UP = "100k"
+SIZES = {
+    size.name: size
+    for size in (
+        # The last three have the shapes of MovieLens 1M, MovieLens 20M and the Netflix Prize.
+        Size(WARM_UP, 940, 1_680, 100_000, 0.16),
+        Size("1m", 6_040, 3_700, 1_000_000, 0.16),
+        Size("20m", 138_000, 27_000, 20_000_000, 0.02),
+        Size("100m", 480_000, 17_770, 100_000_000, 0.03),
+    )
+}
+KEYS = {
+    "movies": "movie_id",
+    "users": "user_id",
+    "ratings": "(user_id, movie_id)",
+    "watched_movies": "(user_id, movie_id)",
+}
+
+
+def generate(size: Size) -> None:
+    """Make the raw tables in the embedded database of the working directory."""
+    client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
+    client.command("create database raw")
     for name, query in queries(size).items():
-        warehouse.client.command(f"insert into {tables.live(name)} {query}")
-    return warehouse.number(f"select count() from {tables.live('ratings')}")
+        client.command(
+            f"create table raw.{name} engine = MergeTree order by {KEYS[name]} as {query}"
+        )
+    client.close()
 
 
 def queries(size: Size) -> dict[str, str]:
     """Return the query that makes each raw table's rows."""
     movies = f"""
         select
-            1 + number * {STRIDE} % {size.movies} as movie_id,
+            toUInt64(1 + number * {STRIDE} % {size.movies}) as movie_id,
             concat('Movie ', toString(movie_id)) as title,
             concat('Taste ', leftPad(toString(number % {TASTES}), 2, '0')) as genres,
             concat('Director ', toString(cityHash64(number, 'director') % 500)) as director,
@@ -66,7 +102,11 @@ def queries(size: Size) -> dict[str, str]:
             toDateTime64('{FIRST_DAY}', 3, 'UTC') as signed_up_at
         from numbers({size.users})
     """
-    return {"movies": movies, "users": users, "ratings": ratings(size)}
+    watched = """
+        select toUInt64(0) as user_id, toUInt64(0) as movie_id, now64(3, 'UTC') as watched_at
+        where false
+    """
+    return {"movies": movies, "users": users, "ratings": ratings(size), "watched_movies": watched}
 
 
 def ratings(size: Size) -> str:
@@ -111,7 +151,7 @@ def ratings(size: Size) -> str:
 
         select
             user_id,
-            1 + place * {STRIDE} % {size.movies} as movie_id,
+            toUInt64(1 + place * {STRIDE} % {size.movies}) as movie_id,
             toFloat32(greatest(0.5, least(5, round(2 * (
                 2.2
                 + 1.2 * (place % {TASTES} in (first_taste, second_taste))
@@ -146,3 +186,7 @@ def _rank(draw: str, movies: int, flatness: float, top: float) -> str:
     """Return a rank from 0, by the inverse of ``(1 - q / (x + q)) / (1 - q / (1 + q))``."""
     share = f"{top} * {_chance(f'{draw}, 3')}"
     return f"toUInt64(floor({movies * flatness} * {share} / (1 - {share})))"
+
+
+if __name__ == "__main__":
+    generate(SIZES[sys.argv[1]])

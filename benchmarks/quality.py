@@ -1,9 +1,9 @@
 """How good the lists are, beside other recommenders, on one split in one run.
 
-    python -m benchmarks.quality --movielens ml-latest-small --minutes 10
+    python -m benchmarks.quality --minutes 10
 
-Without ``--movielens`` the mart of the configured dbt profile is measured. Everything is tuned on
-the training part; the held-out part is looked at once, for the tables.
+The mart of the configured dbt profile is measured. Everything is tuned on the training part; the
+held-out part is looked at once, for the tables.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import optuna
 
-from benchmarks.quality_data import from_movielens, from_warehouse
 from benchmarks.quality_peers import ALS, EASE, PLAIN_EASE, PURE_SVD, judge_pure_svd, tune
 from python_jobs.baselines import most_popular
+from python_jobs.dbt_project import DbtOptions
 from python_jobs.errors import UserError
 from python_jobs.evaluation import (
     ACTIVITY_BOUNDS,
@@ -29,8 +27,10 @@ from python_jobs.evaluation import (
     evaluate_settings,
 )
 from python_jobs.holdout import Holdout, hold_out
+from python_jobs.interactions import read_interactions
 from python_jobs.search import search, validation_splits
 from python_jobs.settings import Settings
+from python_jobs.warehouse import open_warehouse
 
 COLUMNS = {
     "ndcg_at_10": "NDCG@10",
@@ -57,16 +57,14 @@ class Row:
 def main() -> None:
     """Measure, and print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--movielens", type=Path, help="A release: its directory or zip.")
     parser.add_argument("--protocol", choices=["temporal", "random"], default="temporal")
     parser.add_argument("--minutes", type=float, default=10.0, help="For each search.")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        matrix, timestamps = (
-            from_movielens(options.movielens) if options.movielens else from_warehouse()
-        )
-        split = hold_out(matrix, timestamps, options.protocol)
+        with open_warehouse(DbtOptions(None, None, None)) as warehouse:
+            interactions = read_interactions(warehouse)
+        split = hold_out(interactions.matrix, interactions.last_interacted_at, options.protocol)
         rows = measure(split, options.minutes)
     except UserError as error:
         sys.exit(str(error))
@@ -88,12 +86,7 @@ def measure(split: Holdout, minutes: float) -> list[Row]:
         Row("PureSVD, k = 20", judge_pure_svd(split, {"rank": 20})),
     ]
     validations = validation_splits(split.train, split.train_timestamps, split.protocol)
-    peers = [PURE_SVD, PLAIN_EASE, EASE]
-    if find_spec("implicit"):
-        peers.append(ALS)
-    else:
-        say("implicit is not installed: its ALS is left out (pip install '.[bench]').")
-    for peer in peers:
+    for peer in (PURE_SVD, PLAIN_EASE, EASE, ALS):
         say(f"Tuning {peer.name} …")
         params = tune(peer, split, validations, minutes)
         rows.append(Row(peer.name, peer.judge(split, params), _shown(params)))

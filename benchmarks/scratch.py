@@ -1,23 +1,27 @@
-"""A project directory of the benchmark's own, and the real commands in it."""
+"""A project directory of the benchmark's own, and the real commands in it, measured."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import Usage, measured
-from python_jobs.dbt_project import DbtOptions
-from python_jobs.warehouse import Warehouse, open_warehouse
+from python_jobs.progress import MEBIBYTE
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT_FILES = ("dbt_project.yml", "selectors.yml", "models", "macros", "seeds", "tests/dbt")
+MART = "analytics.mart_user_movie_matrix"
+Cost = dict[str, float]
+"""``wall_seconds``, ``cpu_seconds`` (of all threads and of the children that it waited for) and
+``peak_rss_mib`` of a process or a phase."""
 
 
 @dataclass(frozen=True)
@@ -40,33 +44,24 @@ class Scratch:
         shutil.copy(REPOSITORY / "profiles.yml.example", directory / "profiles.yml")
         return cls(directory)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The caller's environment without what would lead to another project or store."""
+    def run(self, program: str, *arguments: str) -> Cost:
+        """Measure a program of this Python's environment, dbt or python_jobs."""
+        scripts = Path(sysconfig.get_path("scripts"))
+        return self.python(str(scripts / program), *arguments)
+
+    def python(self, *arguments: str) -> Cost:
+        """Measure a program that this Python runs; what it prints goes to ``log``."""
+        # Without what would lead to another project or store.
         ours = ("DBT_", "MLFLOW_", "DATAFLIX_", "CLICKHOUSE_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        return {**kept, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "PYTHONPATH": str(REPOSITORY)}
+        quiet = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment = {**kept, **quiet, "PYTHONPATH": str(REPOSITORY)}
+        return measured([sys.executable, *arguments], self.directory, environment, self.log)
 
-    def run(self, program: str, *arguments: str) -> Usage:
-        """Measure a program of this Python's environment, dbt or python_jobs."""
-        command = [str(Path(sysconfig.get_path("scripts")) / program), *arguments]
-        return measured(command, self.directory, self.environment, self.log(program))
-
-    def run_module(self, module: str, *arguments: str) -> Usage:
-        """Measure one of the benchmark's own modules."""
-        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-        return measured(command, self.directory, self.environment, self.log(module))
-
-    def log(self, name: str) -> Path:
-        """Return the file that holds what a program printed last."""
-        return self.directory / f"{name}.log"
-
-    @contextmanager
-    def warehouse(self) -> Iterator[Warehouse]:
-        """Open the embedded database in this process."""
-        options = DbtOptions(self.directory, self.directory)
-        with open_warehouse(options, create=True) as warehouse:
-            yield warehouse
+    @property
+    def log(self) -> Path:
+        """What the last program printed."""
+        return self.directory / "printed.log"
 
     def training_metrics(self) -> dict[str, float]:
         """Return the metrics that the latest ``train`` logged, its phases among them."""
@@ -77,7 +72,41 @@ class Scratch:
             )
             return dict(rows.fetchall())
 
-    def artifact(self, name: str) -> Path:
-        """Return the file that the latest ``train`` logged under a name."""
-        found = sorted(self.directory.glob(f"mlruns/**/{name}"), key=lambda p: p.stat().st_mtime)
-        return found[-1]
+    def factors(self) -> list[str]:
+        """Return the files of W and H that the latest ``train`` logged."""
+        names = ("user_features.npy", "movie_features.npy")
+        found = (self.directory.glob(f"mlruns/**/{name}") for name in names)
+        return [str(max(files, key=lambda file: file.stat().st_mtime)) for files in found]
+
+
+def measured(
+    command: Sequence[str], directory: Path, environment: dict[str, str], log: Path
+) -> Cost:
+    """Run a command to its end and return what the kernel says it took.
+
+    The kernel lets a process inherit the peak memory of the one that started it, so that the caller
+    must itself be smaller than what it measures: it works with files and lets others hold the data.
+
+    Raises
+    ------
+    SystemExit
+        If it fails, with the end of what it printed.
+    """
+    with log.open("wb") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=directory, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        # Popen's own wait would throw the usage away.
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{log.read_text(errors='replace')[-4000:]}")
+    # Linux counts kilobytes, macOS bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        "wall_seconds": wall,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_rss_mib": usage.ru_maxrss * unit / MEBIBYTE,
+    }

@@ -1,6 +1,6 @@
 """The usual recipe: a pivoted DataFrame, a dense NMF, errors over all cells, a loop over users.
 
-    python -m benchmarks.usual_recipe W.npy H.npy RESULT.json          (in the scratch project)
+    python -m benchmarks.usual_recipe W.npy H.npy          (in the scratch project)
 
 What is timed has the rank, seed, iterations and list length that `train` has. W and H, the factors
 that `train` found, are measured by the dense errors as well, after the clock has stopped.
@@ -13,53 +13,51 @@ import sys
 import warnings
 from pathlib import Path
 
+import clickhouse_connect
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
-from benchmarks.scratch import Scratch
-from python_jobs.progress import Phases, peak_rss_mib
+from benchmarks.scratch import MART
+from python_jobs.progress import Phases
 from python_jobs.settings import Settings
 
 TOP = 20
 
 
-def main(w_file: str, h_file: str, result_file: str) -> None:
+def main(w_file: str, h_file: str) -> None:
     """Run it, and write down what it took and found."""
-    phases, settings = Phases(), Settings()
-    with Scratch(Path.cwd()).warehouse() as warehouse:
-        libraries = peak_rss_mib()
-        with phases.phase("read"):
-            frame = warehouse.client.query_df(
-                f"select user_id, movie_id, interaction_score from {warehouse.mart}"
-            )
-        with phases.phase("matrix"):
-            pivoted = frame.pivot_table(
-                index="user_id", columns="movie_id", values="interaction_score", fill_value=0
-            )
-            V = pivoted.to_numpy(np.float64)
-        with phases.phase("fit"):
-            W, H, iterations = fit(V, settings)
-        with phases.phase("metrics"):
-            errors = all_cells(V, W @ H)
-        with phases.phase("score"):
-            lists = recommend(V, W @ H, pivoted.columns.to_numpy(), TOP)
+    phases = Phases()
+    client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
+    with phases.phase("read"):
+        frame = client.query_df(f"select user_id, movie_id, interaction_score from {MART}")
+    with phases.phase("matrix"):
+        pivoted = frame.pivot_table(
+            index="user_id", columns="movie_id", values="interaction_score", fill_value=0
+        )
+        V = pivoted.to_numpy(np.float64)
+    with phases.phase("fit"):
+        W, H, iterations = fit(V, Settings())
+    with phases.phase("metrics"):
+        errors = all_cells(V, W @ H)
+    with phases.phase("score"):
+        lists = recommend(V, W @ H, pivoted.columns.to_numpy(), TOP)
     theirs = all_cells(V, np.load(w_file).astype(float) @ np.load(h_file).astype(float))
     result = {
-        "libraries_mib": libraries,
         "phases": phases.metrics(),
         "iterations": iterations,
         "errors": errors,
         "errors_of_our_factors": theirs,
         "recommendations": sum(map(len, lists)),
     }
-    Path(result_file).write_text(json.dumps(result))
+    Path("result.json").write_text(json.dumps(result))
 
 
 def fit(
-    V: NDArray[np.float64], settings: Settings
+    V: NDArray[np.float64] | csr_matrix, settings: Settings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Fit scikit-learn's NMF with the settings' rank, seed, initialisation and iterations."""
     model = NMF(

@@ -27,7 +27,7 @@ from python_jobs.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "collaborative_filtering.md"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 PICTURE = ROOT / "docs" / "images" / "ml_architecture.png"
 PRECISION = 0.02
 """Share by which another machine's rounding may move a printed figure."""
@@ -81,6 +81,18 @@ def test_relative_links_lead_somewhere(page):
     assert not broken
 
 
+LONG = [page for page in PAGES if page.parent.name == "docs" and page.name != "commands.md"]
+"""commands.md is generated, and its first page lists the commands."""
+
+
+@pytest.mark.parametrize("page", LONG, ids=lambda page: page.name)
+def test_a_page_begins_with_its_contents(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    listed = text.partition("## Contents\n\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^- \[(.+)\]\(#", listed, re.MULTILINE) == headings[1:]
+
+
 def test_the_help_pages_are_up_to_date():
     script = load_script("generate_commands.py")
     page = script.PAGE.read_text()
@@ -99,8 +111,7 @@ def test_every_command_shows_an_example_that_it_understands(name):
         command.make_context(name, shlex.split(example, comments=True), parent=context)
 
 
-def test_the_picture_was_drawn_from_its_source(monkeypatch):
-    monkeypatch.syspath_prepend(PICTURE.parent)
+def test_the_picture_was_drawn_from_its_source():
     source = load_script("images/ml_architecture.py")
     with Image.open(PICTURE) as picture:
         assert picture.info[source.SOURCE_HASH] == source.source_hash(), f"run {source.__file__}"

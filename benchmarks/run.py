@@ -1,0 +1,118 @@
+"""What is measured: the pipeline at one size, the peers beside it, and the start of a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.generate import Size
+from benchmarks.scratch import Cost, Scratch
+from python_jobs.pipeline import REFRESH
+
+USUAL_UP_TO, PEERS_UP_TO = 1_000_000, 20_000_000
+"""The usual recipe's dense matrix does not fit into memory beyond."""
+PACKAGES = (
+    *("chdb-core", "dbt-core", "dbt-clickhouse", "numpy", "scipy", "scikit-learn", "numba"),
+    *("pandas", "mlflow", "implicit"),
+)
+LIBRARIES = (
+    *("skops.io", "sklearn.decomposition", "mlflow", "mlflow.store.tracking.sqlalchemy_store"),
+    *("numba", "clickhouse_connect", "chdb"),
+)
+"""What `train` cannot do without."""
+COUNTS = """
+import json, sys, clickhouse_connect
+client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
+sql = "select max(interactions), max(recommendations) from ml.training_runs"
+json.dump(client.query(sql).result_rows[0], open("result.json", "w"))
+"""
+
+
+def measure_size(size: Size, directory: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Make a size's data, run the pipeline and its steps over it, and the peers beside them."""
+    scratch = Scratch.make(directory)
+    say(f"{size.name}: generating {size.interactions:,} interactions")
+    scratch.python("-m", "benchmarks.generate", size.name)
+    say(f"{size.name}: python_jobs pipeline")
+    pipeline = scratch.run("python_jobs", "pipeline")
+    steps = []
+    for step in REFRESH:
+        command = " ".join((step.program, *step.arguments))
+        say(f"{size.name}: {command}")
+        steps.append({"command": command, **scratch.run(step.program, *step.arguments)})
+    metrics = scratch.training_metrics()
+    interactions, recommendations = results_of(scratch, "-c", COUNTS)
+    result = {
+        "users": size.users,
+        "movies": size.movies,
+        "interactions": interactions,
+        "recommendations": recommendations,
+        "pipeline": pipeline,
+        "steps": steps,
+        "phases": phases_of(metrics),
+        "metrics": {k: v for k, v in metrics.items() if not k.startswith("phase_")},
+    }
+    if size.interactions <= USUAL_UP_TO:
+        say(f"{size.name}: the usual recipe")
+        usual = results_of(scratch, "-m", "benchmarks.usual_recipe", *scratch.factors())
+        result["usual"] = {**usual, "phases": phases_of(usual["phases"])}
+    if size.interactions <= PEERS_UP_TO:
+        say(f"{size.name}: implicit and scikit-learn")
+        result["peers"] = results_of(scratch, "-m", "benchmarks.peers", *scratch.factors())
+    shutil.rmtree(directory)
+    return result
+
+
+def results_of(scratch: Scratch, *arguments: str) -> Any:
+    """Return what a program of the benchmark's own wrote into ``result.json``."""
+    scratch.python(*arguments)
+    return json.loads((scratch.directory / "result.json").read_text())
+
+
+def phases_of(metrics: dict[str, float]) -> dict[str, Cost]:
+    """Return wall and CPU seconds and peak memory of each phase that was logged."""
+    phases: dict[str, Cost] = {}
+    for key, value in metrics.items():
+        for ending in ("_cpu_seconds", "_seconds", "_peak_rss_mib"):
+            if key.startswith("phase_") and key.endswith(ending):
+                name = key.removeprefix("phase_").removesuffix(ending)
+                field = "wall_seconds" if ending == "_seconds" else ending.removeprefix("_")
+                phases.setdefault(name, {})[field] = value
+                break
+    return phases
+
+
+def measure_startup(directory: Path) -> dict[str, Cost]:
+    """Measure ``--help``, ``train`` on the sample, and the bare import of what it needs."""
+    scratch = Scratch.make(directory)
+    for arguments in (("seed",), ("run",)):
+        scratch.run("dbt", *arguments)
+    scratch.run("python_jobs", "train")  # makes the MLflow store
+    importing = f"import gc; gc.disable(); import {', '.join(LIBRARIES)}; gc.freeze()"
+    return {
+        "`python_jobs --help`": scratch.run("python_jobs", "--help"),
+        "`python_jobs train`": scratch.run("python_jobs", "train"),
+        "– its start, in its own process": phases_of(scratch.training_metrics())["start"],
+        "bare import of the libraries": scratch.python("-c", importing),
+    }
+
+
+def machine() -> dict[str, str]:
+    """Describe the machine and the versions."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": str(os.cpu_count()),
+        "memory": f"{memory / 2**30:.0f} GiB",
+        "processor": names[0] if names else platform.processor(),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "versions": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
+    }
