@@ -15,7 +15,7 @@ from scipy.sparse import save_npz
 from benchmarks.generate import generate
 from benchmarks.scratch import Scratch
 from benchmarks.sizes import SIZES, WARM_UP
-from python_jobs.interactions import read_interactions
+from python_jobs.interactions.mart import read_interactions
 
 
 def main(what: str, value: str) -> None:

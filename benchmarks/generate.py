@@ -19,7 +19,7 @@ from __future__ import annotations
 from benchmarks.sizes import Size
 from python_jobs.movielens.raw_tables import RawTables
 from python_jobs.movielens.schema import COLUMNS
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 TASTES = 20
 SIGMA = 1.1

@@ -19,13 +19,14 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.quality_data import from_movielens
-from python_jobs.evaluation import Evaluation, evaluate_factors, evaluate_settings
-from python_jobs.factorization import scale_users
-from python_jobs.holdout import Holdout, Protocol, hold_out
-from python_jobs.search import validation_splits
-from python_jobs.search_space import ITERATIONS, SearchSpace
-from python_jobs.settings import Settings
-from python_jobs.weighting import weigh
+from python_jobs.evaluation.assessment import evaluate_factors, evaluate_settings
+from python_jobs.evaluation.holdout import Holdout, Protocol, hold_out
+from python_jobs.evaluation.list_metrics import Evaluation
+from python_jobs.model.factorization import scale_users
+from python_jobs.model.settings import Settings
+from python_jobs.model.weighting import weigh
+from python_jobs.tuning.search import validation_splits
+from python_jobs.tuning.search_space import ITERATIONS, SearchSpace
 
 SEEDS = (42, 142, 242)
 SHRINKAGE = 0.11

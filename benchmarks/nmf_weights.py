@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from benchmarks.nmf_parts import SHRINKAGE
 from benchmarks.quality_data import from_movielens
 from benchmarks.quality_peers import dense_lists
-from python_jobs.evaluation import evaluate_lists
-from python_jobs.factorization import factorize
-from python_jobs.holdout import Holdout, Protocol, hold_out
-from python_jobs.search import validation_splits
-from python_jobs.search_space import ITERATIONS, SearchSpace
-from python_jobs.settings import Settings
-from python_jobs.weighting import weigh
+from python_jobs.evaluation.holdout import Holdout, Protocol, hold_out
+from python_jobs.evaluation.list_metrics import evaluate_lists
+from python_jobs.model.factorization import factorize
+from python_jobs.model.settings import Settings
+from python_jobs.model.weighting import weigh
+from python_jobs.tuning.search import validation_splits
+from python_jobs.tuning.search_space import ITERATIONS, SearchSpace
 
 ROUNDS = 12
 """Most members that are chosen, the same one several times included."""

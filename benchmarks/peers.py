@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, load_npz
 from threadpoolctl import threadpool_limits
 
-from python_jobs.factorization import one_blas_thread
-from python_jobs.ranking import top_n
-from python_jobs.settings import Settings
+from python_jobs.model.factorization import one_blas_thread
+from python_jobs.model.settings import Settings
+from python_jobs.ranking.top_n import top_n
 
 TOP = 20
 USERS_PER_BLOCK = 1_000

@@ -19,18 +19,13 @@ import optuna
 
 from benchmarks.quality_data import from_movielens, from_warehouse
 from benchmarks.quality_peers import ALS, EASE, PLAIN_EASE, PURE_SVD, judge_pure_svd, tune
-from python_jobs.baselines import most_popular
 from python_jobs.errors import UserError
-from python_jobs.evaluation import (
-    ACTIVITY_BOUNDS,
-    Evaluation,
-    activity_range,
-    evaluate_factors,
-    evaluate_settings,
-)
-from python_jobs.holdout import Holdout, hold_out
-from python_jobs.search import search, validation_splits
-from python_jobs.settings import Settings
+from python_jobs.evaluation.assessment import evaluate_factors, evaluate_settings
+from python_jobs.evaluation.baselines import most_popular
+from python_jobs.evaluation.holdout import Holdout, hold_out
+from python_jobs.evaluation.list_metrics import ACTIVITY_BOUNDS, Evaluation, activity_range
+from python_jobs.model.settings import Settings
+from python_jobs.tuning.search import search, validation_splits
 
 COLUMNS = {
     "ndcg_at_10": "NDCG@10",

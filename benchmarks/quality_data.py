@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.dbt_project import DbtOptions
-from python_jobs.interactions import read_interactions
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.interactions.mart import read_interactions
 from python_jobs.movielens.source import Release
-from python_jobs.warehouse import open_warehouse
+from python_jobs.warehouse.connection import open_warehouse
 
 if TYPE_CHECKING:
     from python_jobs.movielens.formats import FileFormat

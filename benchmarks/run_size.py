@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.limits import Rates, least_work
 from benchmarks.scratch import Scratch
 from benchmarks.sizes import LARGE, USUAL, Size
-from python_jobs.pipeline import DOWNSTREAM
+from python_jobs.commands.steps import DOWNSTREAM
 
 MART = ("run", "--select", "+mart_user_movie_matrix", "+mart_users")
 """What `train` reads: the matrix, and the users for the popular lists of those without any."""

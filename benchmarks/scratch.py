@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import Usage, measured
-from python_jobs.dbt_project import DbtOptions
-from python_jobs.warehouse import Warehouse, open_warehouse
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.warehouse.connection import Warehouse, open_warehouse
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT_FILES = ("dbt_project.yml", "selectors.yml", "models", "macros", "seeds", "tests/dbt")

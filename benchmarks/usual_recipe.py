@@ -20,8 +20,8 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.scratch import Scratch
+from python_jobs.model.settings import Settings
 from python_jobs.progress import Phases, peak_rss_mib
-from python_jobs.settings import Settings
 
 TOP = 20
 

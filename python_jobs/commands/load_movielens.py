@@ -8,7 +8,7 @@ import click
 
 from python_jobs.commands.options import dbt_options
 from python_jobs.commands.session import session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("load-movielens")

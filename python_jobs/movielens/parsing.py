@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.movielens.formats import FLAGGED_GENRES, FileFormat
-from python_jobs.relation import Relation
 
 DAY_SECONDS = 86_400
 

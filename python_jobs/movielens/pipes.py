@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.movielens.formats import FileFormat
 from python_jobs.movielens.parsing import parse, rules
 from python_jobs.movielens.raw_tables import RawTables
 from python_jobs.movielens.schema import COLUMNS
 from python_jobs.movielens.source import Block
-from python_jobs.relation import Relation
 
 
 @contextmanager

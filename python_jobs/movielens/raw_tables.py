@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
 from python_jobs.movielens.schema import COLUMNS, MARK, REPLACEABLE_ENGINES, SORT_KEYS
 from python_jobs.movielens.swapping import finish_swap, has_journal
-from python_jobs.relation import Relation
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def show_load(report: LoadReport) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from python_jobs.screens import console
+    from python_jobs.commands.screens import console
 
     screen = console()
     screen.print(f"Format: {report.release}.", markup=False)

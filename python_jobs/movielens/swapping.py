@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from python_jobs.relation import Relation
-from python_jobs.warehouse import Warehouse
+from python_jobs.dbt.relation import Relation
+from python_jobs.warehouse.connection import Warehouse
 
 
 def swap(warehouse: Warehouse, pairs: Mapping[Relation, Relation], journal: Relation) -> None:

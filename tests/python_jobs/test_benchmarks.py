@@ -15,9 +15,9 @@ from benchmarks.run_size import phases_of
 from benchmarks.sizes import Size
 from benchmarks.targets import at_least, at_most
 from benchmarks.usual_recipe import all_cells, recommend
+from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.progress import Phases
-from python_jobs.ranking import top_n
-from python_jobs.reconstruction import reconstruction_metrics
+from python_jobs.ranking.top_n import top_n
 
 TINY = Size("tiny", 400, 300, 16_000, 0.16)
 

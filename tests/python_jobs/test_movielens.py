@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
 from python_jobs.movielens.loading import load
 from python_jobs.movielens.report import show_load
@@ -21,7 +22,6 @@ from python_jobs.movielens.schema import COLUMNS, SORT_KEYS
 from python_jobs.movielens.source import Release
 from python_jobs.movielens.swapping import swap
 from python_jobs.progress import Phases
-from python_jobs.relation import Relation
 from tests.python_jobs.conftest import REPOSITORY
 from tests.python_jobs.loader import STEPS, warehouse_of
 from tests.python_jobs.movielens_files import (
