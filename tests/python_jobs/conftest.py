@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from python_jobs.dbt_project import DbtOptions
-from python_jobs.warehouse import Warehouse, open_warehouse
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.warehouse.connection import Warehouse, open_warehouse
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = Path(sysconfig.get_path("scripts"))

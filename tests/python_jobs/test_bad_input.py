@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from python_jobs.dbt_project import DbtOptions, Question
+from python_jobs.dbt.project import DbtOptions, Question
 from tests.python_jobs.conftest import REPOSITORY, SCRIPTS
 
 STATE = """
