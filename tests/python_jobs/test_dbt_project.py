@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.python_jobs.conftest import Project
+from tests.python_jobs.conftest import REPOSITORY, Project
 
 PERSONAL_TARGET = """
 dataflix:
@@ -94,15 +95,39 @@ def test_everything_is_described(built_project: Project) -> None:
     }
 
 
-def test_a_build_leaves_the_seeds_alone(built_project: Project, tmp_path: Path) -> None:
+def seeded(project: Project) -> list[str]:
+    text = (project.directory / "target" / "run_results.json").read_text(encoding="utf-8")
+    built = [one["unique_id"] for one in json.loads(text)["results"]]
+    return [name for name in built if name.startswith("seed.")]
+
+
+def test_a_build_leaves_the_samples_seeds_alone_and_builds_a_packages(
+    built_project: Project, tmp_path: Path
+) -> None:
     project = built_project.copy(tmp_path)
+    package = tmp_path / "dbt_packages" / "calendar"
+    (package / "seeds").mkdir(parents=True)
+    (package / "dbt_project.yml").write_text("name: calendar\nversion: 1.0.0\n")
+    (package / "seeds" / "holidays.csv").write_text("day,name\n2026-01-01,New Year\n")
+    (tmp_path / "packages.yml").write_text("packages: [{local: dbt_packages/calendar}]\n")
+
     project.dbt("build", "--resource-type", "seed")
-    results = json.loads((tmp_path / "target" / "run_results.json").read_text(encoding="utf-8"))
-    assert not [one for one in results["results"] if one["unique_id"].startswith("seed.")]
+    assert seeded(project) == ["seed.calendar.holidays"]
+    project.dbt("build", "--select", "package:calendar")
+    assert seeded(project) == ["seed.calendar.holidays"]
 
     done = project.run("dbt", "build", "--exclude", "resource_type:model")
     assert done.returncode != 0
-    assert "--exclude resource_type:seed" in done.stdout
+    assert "--exclude package:dataflix,resource_type:seed" in done.stdout
+
+
+def test_the_training_jobs_exposure_names_what_the_jobs_read(built_project: Project) -> None:
+    files = (REPOSITORY / "python_jobs").rglob("*.py")
+    code = " ".join(file.read_text(encoding="utf-8") for file in files)
+    exposure = manifest_of(built_project)["exposures"]["exposure.dataflix.training_job"]
+    assert {
+        name.removeprefix("model.dataflix.") for name in exposure["depends_on"]["nodes"]
+    } == set(re.findall(r'\bmodel\("(\w+)"\)', code))
 
 
 def test_a_run_without_raw_tables_says_what_to_do(built_project: Project, tmp_path: Path) -> None:
