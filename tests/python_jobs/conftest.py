@@ -16,11 +16,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.warehouse.connection import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from python_jobs.tracking.store import Tracking
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -183,10 +187,14 @@ def trained_project(seeded_project, tmp_path_factory) -> Project:
 def made_once(
     tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
 ) -> Project:
-    """Return the project that ``make`` makes, made by whichever of the test workers comes first."""
+    """Return the project that ``make`` makes, made by whichever of the test workers comes first.
+
+    tests/mutants.py names a directory that outlives the run, for its next ones.
+    """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
+    shared = Path(os.environ.get("DATAFLIX_TEST_PROJECTS", shared))
     directory, finished = shared / f"project_{name}", shared / f"project_{name}.finished"
     with (shared / f"project_{name}.lock").open("w") as lock:
         flock(lock, LOCK_EX)
@@ -209,3 +217,15 @@ def warehouse(built_project, tmp_path_factory) -> Iterator[Warehouse]:
     project = built_project.copy(tmp_path_factory.mktemp("warehouse"))
     with open_warehouse(DbtOptions(project.directory, project.directory)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Iterator[Tracking]:
+    """An MLflow store of the module's own, reached from this process."""
+    from python_jobs.tracking.store import open_tracking
+
+    directory = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        # MLflow leaves the variable behind, for all that comes later in the process.
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{directory / 'mlflow.db'}")
+        yield open_tracking(directory, "experiment", "dataflix-nmf")

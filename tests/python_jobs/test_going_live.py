@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from mlflow.exceptions import MlflowException
@@ -17,15 +19,10 @@ from python_jobs.publishing.commit import ChangedMeanwhileError
 from python_jobs.publishing.history import current_run
 from python_jobs.publishing.publish import place_rows
 from python_jobs.tracking.registry import CHAMPION, aliased, set_alias
-from python_jobs.tracking.store import Tracking, explained_mlflow, open_tracking
+from python_jobs.tracking.store import explained_mlflow
 from tests.python_jobs.publishing_data import all_tables, run_of
 
 MODEL, OTHER = "dataflix-nmf", "another-model"
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory) -> Tracking:
-    return open_tracking(tmp_path_factory.mktemp("store"), "experiment", MODEL)
 
 
 @pytest.fixture
@@ -161,6 +158,17 @@ def test_a_job_that_began_with_another_run_publishes_nothing(warehouse, tracking
     assert _state(warehouse, tracking) == (newer.run_id, newer.model_version, [6, 2, 1])
 
 
+def test_a_training_that_a_score_overtook_leaves_the_champion(warehouse, tracking):
+    """The score is of the same version, so that MLflow has nothing to tell of it."""
+    first = _published(warehouse, tracking)
+    late, (began_with, _) = _made(warehouse, tracking), find_live(warehouse, tracking)
+    scored = replace(first, run_id="scored", recommendations=0)
+    commit_module.commit(warehouse, scored, began_with.run)
+    with pytest.raises(ChangedMeanwhileError, match=r"run scored .* is current by now"):
+        go_live(warehouse, tracking, late, began_with, keep=5)
+    assert _state(warehouse, tracking) == ("scored", first.model_version, [0, 0, 0])
+
+
 def test_a_champion_that_was_moved_meanwhile_stops_the_commit(warehouse, tracking):
     first = _published(warehouse, tracking)
     run, (live, _) = _made(warehouse, tracking), find_live(warehouse, tracking)
@@ -216,6 +224,18 @@ def test_a_store_without_the_live_model_is_not_taken_for_an_empty_one(warehouse,
         load_live(tracking, live)
     assert champion_of(tracking, live.run, optional=True) is None
     assert champion_of(tracking, None, optional=False) is None
+
+
+def test_another_model_of_the_same_number_is_not_the_live_one(warehouse, tracking):
+    """As in a store that was begun anew, whose versions count from 1 again."""
+    first = _published(warehouse, tracking)
+    elsewhere = replace(first, run_id="elsewhere", mlflow_run_id="of another store")
+    commit_module.commit(warehouse, elsewhere, current_run(warehouse))
+    live, _ = find_live(warehouse, tracking)
+    with pytest.raises(UserError, match="not in the MLflow store"):
+        load_live(tracking, live)
+    with pytest.raises(UserError, match="not in the MLflow store"):
+        champion_of(tracking, live.run, optional=False)
 
 
 def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from python_jobs.errors import UserError
-from python_jobs.publishing import verification
+from python_jobs.publishing import staging, verification
 from python_jobs.publishing.commit import ChangedMeanwhileError, commit
 from python_jobs.publishing.history import current_run, find_run, list_runs
 from python_jobs.warehouse.connection import Warehouse, new_client
@@ -112,6 +112,20 @@ def test_broken_lists_are_refused_and_the_old_run_stays(warehouse, column, posit
 def test_a_movie_already_seen_is_refused(warehouse):
     with pytest.raises(UserError, match=r"movies already seen: 1\b"):
         _publish(warehouse, "broken", blocks=_seen(warehouse))
+    assert not _partitions(warehouse)
+
+
+def test_rows_that_did_not_arrive_are_missed(warehouse, monkeypatch):
+    """What is left of each list is sound, so that only their number tells."""
+    load_block = staging.load_block
+
+    def lose_some(warehouse, relation, block):
+        whole = {name: values[:-3] for name, values in block.items()}
+        return 3 + load_block(warehouse, relation, whole)
+
+    monkeypatch.setattr(staging, "load_block", lose_some)
+    with pytest.raises(UserError, match=r"rows that did not arrive: 3\b"):
+        _publish(warehouse, "broken", blocks=lists(5, 3))
     assert not _partitions(warehouse)
 
 
@@ -222,6 +236,19 @@ def test_a_job_that_was_overtaken_publishes_nothing_and_says_so(warehouse):
     assert {run_id for run_id, _ in _rows(warehouse)} == {"first"}
 
 
+def test_a_job_that_was_overtaken_by_a_row_without_a_token_publishes_nothing(warehouse):
+    """As an earlier release, or a person, writes it."""
+    _publish(warehouse, "first")
+    before = current_run(warehouse)
+    warehouse.client.command(
+        "insert into ml.training_runs (run_id, published_at) "
+        "select 'by hand', max(published_at) + interval 1 millisecond from ml.training_runs"
+    )
+    with pytest.raises(ChangedMeanwhileError, match="run by hand"):
+        commit(warehouse, run_of("late"), before)
+    assert [run_id for run_id, _ in _rows(warehouse)] == ["first", "by hand"]
+
+
 def test_of_writers_at_the_same_moment_one_commits(warehouse):
     for number in range(5):
         before, start = current_run(warehouse), threading.Barrier(4)
@@ -263,6 +290,20 @@ def test_leftovers_of_dead_attempts_are_removed(warehouse):
     _publish(warehouse, "second")
     assert _partitions(warehouse) == {"first", "second"}
     assert _staging_tables(warehouse) == 0
+
+
+def test_what_may_be_in_progress_on_a_server_stays(warehouse, monkeypatch):
+    """Another job's rows before its commit; embedded there is no other job."""
+    monkeypatch.setattr(Warehouse, "embedded", False)
+    warehouse.client.command(
+        "insert into ml.recommendations (run_id, user_id) values ('in progress', 1)"
+    )
+    name = "ml.recommendations__staging_in_progress"
+    warehouse.client.command(f"create table {name} as ml.recommendations")
+    _publish(warehouse, "first")
+    assert _partitions(warehouse) == {"in progress", "first"}
+    assert _staging_tables(warehouse) == 1
+    warehouse.client.command(f"drop table {name}")
 
 
 def test_a_reader_never_sees_a_mix_or_a_gap(warehouse):
