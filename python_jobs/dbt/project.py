@@ -139,7 +139,8 @@ class Question:
             Python ignores it in the middle of an import.
         """
         said, complaint = self._process.communicate()
-        if self._process.returncode == -signal.SIGINT:
+        # An interrupt while its interpreter starts ends the process in another way.
+        if self._process.returncode == -signal.SIGINT or complaint.endswith("KeyboardInterrupt\n"):
             raise KeyboardInterrupt
         if self._process.returncode:
             last = (complaint.strip() or "it ended without a word").splitlines()[-1]
