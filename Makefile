@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test test-server lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
-	audit clean purge
+	audit mutants clean purge
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo
@@ -30,6 +30,10 @@ lint-mypy: .venv/dev
 
 lint-sql: .venv/dev
 	@$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt
+
+# Breaks the program in the ways that tests/mutants.toml lists, and sees whether the tests notice.
+mutants: .venv/dev
+	@$(BIN)/python tests/mutants.py
 
 # What can be made again, the virtual environment included.
 clean:
