@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.python_jobs.conftest import REPOSITORY, Project
+from tests.python_jobs.test_your_data import run_sql
 
 PERSONAL_TARGET = """
 dataflix:
@@ -136,6 +137,39 @@ def test_a_run_without_raw_tables_says_what_to_do(built_project: Project, tmp_pa
     done = project.run("dbt", "run", "--select", "stg_dataflix__ratings")
     assert done.returncode != 0
     assert "There is no raw table raw.ratings on target embedded. Run `dbt seed`" in done.stdout
+
+
+def test_freshness_goes_by_the_teams_load_time_in_names_with_dots(
+    built_project: Project, tmp_path: Path
+) -> None:
+    project = built_project.copy(tmp_path)
+    tables = ("users", "movies", "ratings", "watched_movies")
+    run_sql(
+        project,
+        "create database `lake.raw`",
+        *(
+            f"create view `lake.raw`.`{table}.v1` as "
+            f"select *, toDateTime('2001-02-03 04:05:06', 'UTC') as _loaded_at from raw.{table}"
+            for table in tables
+        ),
+    )
+    lake = {"raw_database": "lake.raw", "raw_loaded_at": "_loaded_at"}
+    names = {f"raw_{table}": f"{table}.v1" for table in tables}
+    project.dbt("source", "freshness", "--vars", json.dumps(lake | names))
+    found = json.loads((tmp_path / "target" / "sources.json").read_text(encoding="utf-8"))
+    loaded = {one["unique_id"].split(".")[-1]: one["max_loaded_at"] for one in found["results"]}
+    for table in ("users", "ratings", "watched_movies"):
+        assert loaded[table].startswith("2001-02-03T04:05:06")
+
+
+def test_names_that_cannot_be_quoted_everywhere_are_refused(
+    built_project: Project, tmp_path: Path
+) -> None:
+    project = built_project.copy(tmp_path)
+    odd = {"raw_users": "us\\ers", "raw_movies": "mo'vies", "raw_ratings": "rat`ings"}
+    done = project.run("dbt", "run", "--vars", json.dumps(odd | {"raw_database": 'la"ke'}))
+    assert done.returncode != 0
+    assert "are not supported: la\"ke, us\\ers, mo'vies, rat`ings." in done.stdout
 
 
 def test_a_database_that_cannot_be_opened_is_explained(
