@@ -4,8 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+<<<<<<< HEAD
 .PHONY: demo test test-server lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
 	audit mutants clean purge
+=======
+.PHONY: demo test test-server lint lint-ruff lint-imports lint-mypy lint-sql bench bench-quality docs \
+	lock audit clean purge
+>>>>>>> rooms2
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo
@@ -19,11 +24,15 @@ test-server: .venv/dev
 	@test -n "$(CLICKHOUSE_HOST)" || { echo "Set CLICKHOUSE_HOST to an empty ClickHouse."; exit 2; }
 	@DATAFLIX_TEST_SERVER=1 $(BIN)/pytest -n 0 tests/python_jobs/test_server.py
 
-lint: lint-ruff lint-mypy lint-sql
+lint: lint-ruff lint-imports lint-mypy lint-sql
 
 lint-ruff: .venv/dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+# Which room of python_jobs knows which; .importlinter has the rooms.
+lint-imports: .venv/dev
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 lint-mypy: .venv/dev
 	@$(BIN)/mypy

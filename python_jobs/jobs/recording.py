@@ -44,7 +44,7 @@ def size_of(interactions: Interactions) -> Size:
     return Size(*interactions.matrix.shape, interactions.matrix.nnz)
 
 
-def measure(
+def fit_metrics(
     weighed: Interactions, fitted: Factorization, assessment: Assessment | None
 ) -> dict[str, float]:
     """Return the metrics of a fit: distance from the matrix, the solver's end, and the lists'."""

@@ -18,7 +18,7 @@ from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, version_of
-from python_jobs.jobs.recording import log_run, measure, run_tags, size_of
+from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
 from python_jobs.model.factorization import Factorization, factorize
 from python_jobs.model.settings import Settings
 from python_jobs.model.weighting import weighed_by
@@ -94,12 +94,12 @@ def train(
     tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
     with tracked_run(tracking, "train", tags) as run_id:
         with phases.phase("evaluate"):
-            assessment, verdict = evaluate(champion, interactions, options)
+            assessment, verdict = assess_and_judge(champion, interactions, options)
         with phases.phase("fit"):
             weighed = weighed_by(interactions, options.settings)
             fitted = factorize(weighed.matrix, options.settings)
         with phases.phase("metrics"):
-            metrics = measure(weighed, fitted, assessment) | verdict.metrics()
+            metrics = fit_metrics(weighed, fitted, assessment) | verdict.metrics()
         with phases.phase("log"):
             asked = {"top": options.top, **asdict(options.limits)}
             run = log_run(
@@ -143,7 +143,7 @@ def champion_of(
     )
 
 
-def evaluate(
+def assess_and_judge(
     champion: Champion | None, interactions: Interactions, options: TrainOptions
 ) -> tuple[Assessment | None, Verdict]:
     """Judge the settings on a temporal holdout, beside the baselines and the champion."""

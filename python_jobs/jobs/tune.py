@@ -9,7 +9,7 @@ from python_jobs.evaluation.holdout import Holdout, Protocol, hold_out
 from python_jobs.evaluation.list_metrics import Evaluation
 from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.mart import read_interactions
-from python_jobs.jobs.recording import log_run, measure, run_tags
+from python_jobs.jobs.recording import fit_metrics, log_run, run_tags
 from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings
 from python_jobs.model.weighting import weighed_by
@@ -83,7 +83,7 @@ def tune(
             weighed = weighed_by(interactions, best)
             fitted = factorize(weighed.matrix, best)
         with phases.phase("log"):
-            metrics = measure(weighed, fitted, assessment)
+            metrics = fit_metrics(weighed, fitted, assessment)
             run = log_run(tracking, run_id, interactions, fitted, best, {}, metrics, tags)
         set_alias(tracking, tracking.model_name, CHALLENGER, run.model_version)
     return TuneReport(found, started_with, assessment, run)

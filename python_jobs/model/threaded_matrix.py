@@ -44,7 +44,7 @@ def on_all_cores(matrix: csr_matrix) -> Iterator[csr_matrix]:
         return
     with ThreadPoolExecutor(threads, thread_name_prefix="product") as pool:
         by_movies = _Movies((matrix.data, matrix.indices, matrix.indptr), matrix.shape[::-1])
-        by_movies.product = partial(_product, pool, movie_blocks(matrix, threads))
+        by_movies.product = partial(_product, pool, transposed_blocks(matrix, threads))
         by_users = _Users((matrix.data, matrix.indices, matrix.indptr), matrix.shape)
         by_users.product = partial(_product, pool, user_blocks(matrix, threads))
         by_users.transposed = by_movies
@@ -96,7 +96,7 @@ def user_blocks(matrix: csr_matrix, count: int) -> list[csr_matrix]:
     return blocks
 
 
-def movie_blocks(matrix: csr_matrix, count: int) -> list[csc_matrix]:
+def transposed_blocks(matrix: csr_matrix, count: int) -> list[csc_matrix]:
     """Cut Vᵀ into blocks of movies with about as many cells each."""
     seen = np.bincount(matrix.indices, minlength=matrix.shape[1])
     bounds = _bounds(np.concatenate(([0], np.cumsum(seen))), count)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.retention import remove_leftovers
-from python_jobs.publishing.staging import Columns, drop_staging, stage, swap
+from python_jobs.publishing.staging import Columns, drop_staging, stage, swap_in
 from python_jobs.warehouse.connection import Warehouse
 
 
@@ -45,7 +45,7 @@ def place_rows(
     try:
         rows = {name: stage(warehouse, name, run.run_id, blocks) for name, blocks in tables.items()}
         for table in tables:
-            swap(warehouse, table, run.run_id, rows[table])
+            swap_in(warehouse, table, run.run_id, rows[table])
     finally:
         for table in tables:
             drop_staging(warehouse, table, run.run_id)

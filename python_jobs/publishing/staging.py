@@ -52,7 +52,7 @@ def load_block(warehouse: Warehouse, staging: Relation, block: Columns) -> int:
     return rows
 
 
-def swap(warehouse: Warehouse, table: str, run_id: str, rows: int) -> None:
+def swap_in(warehouse: Warehouse, table: str, run_id: str, rows: int) -> None:
     """Put the staged rows in the live table, as its partition of the run."""
     live, staging = warehouse.published(table), staging_of(warehouse, table, run_id)
     if rows:

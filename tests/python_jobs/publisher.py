@@ -35,8 +35,8 @@ BEFORE_COMMIT = {
     "load_block": (staging, 1, "with one block staged"),
     "verify": (staging, 0, "with the lists staged"),
     "second verify": (staging, 1, "with the second table staged"),
-    "swap": (publish, 0, "after the checks"),
-    "second swap": (publish, 1, "with one table of three swapped in"),
+    "swap_in": (publish, 0, "after the checks"),
+    "second swap_in": (publish, 1, "with one table of three swapped in"),
     "drop_staging": (publish, 0, "after the swaps"),
     "commit": (going_live, 0, "before the commit"),
 }

@@ -121,7 +121,7 @@ def test_a_database_that_cannot_be_written_is_named(unharmed):
     _refused(done, "/dev/null/chdb", "DATAFLIX_CHDB_PATH")
 
 
-@pytest.mark.parametrize("step", ["jobs.train:factorize", "publishing.publish:swap"])
+@pytest.mark.parametrize("step", ["jobs.train:factorize", "publishing.publish:swap_in"])
 def test_ctrl_c_leaves_the_previous_run_current(trained_project, tmp_path, step):
     project = trained_project.copy(tmp_path / "project")
     before = project.query(STATE)

@@ -16,7 +16,7 @@ from python_jobs.evaluation.gate import Champion, Size, judge, judge_unmeasured,
 from python_jobs.evaluation.holdout import hold_out
 from python_jobs.evaluation.limits import Limits
 from python_jobs.interactions.columns import Interactions
-from python_jobs.jobs.train import TrainOptions, evaluate
+from python_jobs.jobs.train import TrainOptions, assess_and_judge
 from python_jobs.model.settings import Settings
 
 CURRENT = """
@@ -267,7 +267,7 @@ def test_the_champion_is_judged_on_the_scores_that_its_settings_want():
     )
     ours, theirs = Settings(4), Settings(4, watched_weight=2.0)
     champion = replace(CHAMPION, settings=theirs, recorded=None)
-    assessment, verdict = evaluate(champion, interactions, TrainOptions(ours))
+    assessment, verdict = assess_and_judge(champion, interactions, TrainOptions(ours))
     assert assessment is not None
     ndcg = assessment.model.metrics["ndcg_at_10"]
     expected = {

@@ -229,7 +229,7 @@ def test_refuses_what_does_not_fit() -> None:
 def test_the_import_is_cheap() -> None:
     code = (
         "import sys\n"
-        "from python_jobs.ranking.top_n import explanations, similarity, top_n\n"
+        "from python_jobs.ranking import explanations, similarity, top_n\n"
         "sys.exit('numba' in sys.modules or 'scipy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

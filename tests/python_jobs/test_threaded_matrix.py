@@ -12,7 +12,7 @@ from sklearn.decomposition import NMF
 from python_jobs.model import threaded_matrix
 from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings
-from python_jobs.model.threaded_matrix import movie_blocks, on_all_cores, user_blocks
+from python_jobs.model.threaded_matrix import on_all_cores, transposed_blocks, user_blocks
 
 
 def make(users, movies, density=0.2):
@@ -42,7 +42,7 @@ def test_the_factors_are_scikit_learns_own(threads):
 @given(st.integers(1, 12), st.integers(1, 12), st.floats(0, 1), st.integers(1, 9))
 def test_blocks_are_the_matrix(users, movies, density, count):
     matrix = make(users, movies, density)
-    by_users, by_movies = user_blocks(matrix, count), movie_blocks(matrix, count)
+    by_users, by_movies = user_blocks(matrix, count), transposed_blocks(matrix, count)
     whole = matrix.toarray()
     assert np.array_equal(np.vstack([block.toarray() for block in by_users]), whole)
     assert np.array_equal(np.vstack([block.toarray() for block in by_movies]), whole.T)
@@ -51,7 +51,7 @@ def test_blocks_are_the_matrix(users, movies, density, count):
 
 def test_products_are_shared_out_and_blocks_of_users_are_no_copies(threads):
     matrix = make(400, 300)
-    for blocks in (user_blocks(matrix, threads), movie_blocks(matrix, threads)):
+    for blocks in (user_blocks(matrix, threads), transposed_blocks(matrix, threads)):
         assert len(blocks) == threads
         assert max(block.nnz for block in blocks) < 1.2 * matrix.nnz / threads
     assert all(np.shares_memory(b.data, matrix.data) for b in user_blocks(matrix, threads))
