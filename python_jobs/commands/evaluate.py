@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_jobs.commands.model_options import WantedModel, model_options
+from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
     dbt_options,
     mlflow_options,
     setting,
 )
 from python_jobs.commands.session import tracked_session
+from python_jobs.commands.wanted_model import WantedModel
 from python_jobs.dbt.project import DbtOptions
 
 if TYPE_CHECKING:

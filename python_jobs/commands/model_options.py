@@ -1,17 +1,18 @@
-"""The options that say which settings a model is to have, and whose they are."""
+"""The options that say which settings a model is to have."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from python_jobs.commands.options import Command, setting
+from python_jobs.commands.wanted_model import DEFAULTS, WantedModel
 from python_jobs.errors import UserError
 from python_jobs.model.settings import Settings
 from python_jobs.model.told_settings import (
@@ -22,11 +23,6 @@ from python_jobs.model.told_settings import (
     read_value,
 )
 
-if TYPE_CHECKING:
-    from python_jobs.commands.session import TrackedSession
-
-DEFAULTS, LIVE = "defaults", "live"
-"""What ``--like`` takes besides versions: nobody's settings, and those of what is live."""
 SHORTHANDS = {
     "max_components": ("max_components", "Upper bound of the rank k"),
     "max_iter": ("max_iter", "Upper bound of NMF's iterations"),
@@ -34,50 +30,6 @@ SHORTHANDS = {
 }
 """Settings with an option of their own, and what they are, by the option."""
 EXAMPLES = ", ".join(as_pair(*item) for item in asdict(Settings()).items())
-
-
-@dataclass(frozen=True)
-class WantedModel:
-    """The settings that a command is asked for: someone's, with some of them changed."""
-
-    like: str
-    """A version's number, run or alias, :data:`LIVE` or :data:`DEFAULTS`."""
-    told: dict[str, Any]
-    """What is changed."""
-
-    def settings(self, job: TrackedSession) -> Settings:
-        """Return the settings, and say on stderr whose they are.
-
-        Raises
-        ------
-        UserError
-            If there is no such version, its artifacts are gone, or what was told does not go with
-            its settings.
-        """
-        whose, base = self._base(job)
-        settings = changed(base, self.told)
-        pairs = ", ".join(as_pair(*item) for item in self.told.items())
-        click.echo(f"settings: {whose}{', with ' if pairs else ''}{pairs}", err=True)
-        return settings
-
-    def _base(self, job: TrackedSession) -> tuple[str, Settings]:
-        from python_jobs.jobs.live import version_of
-        from python_jobs.tracking.registry import load_summary, require_version
-
-        if self.like == DEFAULTS:
-            return "the defaults", Settings()
-        if self.like != LIVE:
-            version = require_version(job.tracking, self.like)
-            return f"those of version {version.number}", load_summary(version).settings
-        if job.live.run is None:
-            return "the defaults, as nothing is live", Settings()
-        version = version_of(job.tracking, job.live.run)
-        return f"those of version {version.number}, which is live", load_summary(version).settings
-
-    def words(self) -> list[str]:
-        """Return the options that ask another command for the same, whatever its environment."""
-        pairs = (("--set", as_pair(*item)) for item in self.told.items())
-        return ["--like", self.like, *(word for pair in pairs for word in pair)]
 
 
 def _told(read: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from python_jobs.commands.model_options import LIVE, WantedModel, model_options
+from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import dbt_options
+from python_jobs.commands.wanted_model import LIVE, WantedModel
 from python_jobs.dbt.project import DbtOptions
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from python_jobs.commands.model_options import WantedModel, model_options
+from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
     dbt_options,
     lists_options,
@@ -14,6 +14,7 @@ from python_jobs.commands.options import (
     warn,
 )
 from python_jobs.commands.session import tracked_session
+from python_jobs.commands.wanted_model import WantedModel
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.evaluation.limits import Limits
 from python_jobs.jobs.options import TrainOptions

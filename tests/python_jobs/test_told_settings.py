@@ -10,7 +10,8 @@ import click
 import pytest
 
 from python_jobs.cli import cli
-from python_jobs.commands.model_options import WantedModel, model_options
+from python_jobs.commands.model_options import model_options
+from python_jobs.commands.wanted_model import WantedModel
 from python_jobs.errors import UserError
 from python_jobs.evaluation.limits import Limits
 from python_jobs.jobs.options import ScoreOptions, TrainOptions
