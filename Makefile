@@ -4,13 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-<<<<<<< HEAD
-.PHONY: demo test test-server lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
-	audit mutants clean purge
-=======
-.PHONY: demo test test-server lint lint-ruff lint-imports lint-mypy lint-sql bench bench-quality docs \
-	lock audit clean purge
->>>>>>> rooms2
+.PHONY: demo test test-server mutants lint lint-ruff lint-imports lint-mypy lint-sql bench bench-quality \
+	docs lock audit clean purge
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo
@@ -23,6 +18,11 @@ test: .venv/dev lint
 test-server: .venv/dev
 	@test -n "$(CLICKHOUSE_HOST)" || { echo "Set CLICKHOUSE_HOST to an empty ClickHouse."; exit 2; }
 	@DATAFLIX_TEST_SERVER=1 $(BIN)/pytest -n 0 tests/python_jobs/test_server.py
+
+# Whether the tests notice what tests/mutants.toml breaks, one thing at a time, in a copy of the tree.
+# Some of them only: make mutants ONLY=gate.py
+mutants: .venv/dev
+	@$(BIN)/python tests/mutants.py $(ONLY)
 
 lint: lint-ruff lint-imports lint-mypy lint-sql
 
@@ -39,10 +39,6 @@ lint-mypy: .venv/dev
 
 lint-sql: .venv/dev
 	@$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt
-
-# Breaks the program in the ways that tests/mutants.toml lists, and sees whether the tests notice.
-mutants: .venv/dev
-	@$(BIN)/python tests/mutants.py
 
 # What can be made again, the virtual environment included.
 clean:

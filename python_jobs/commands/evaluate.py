@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
-    WantedModel,
     dbt_options,
     mlflow_options,
-    model_options,
     setting,
 )
 from python_jobs.commands.session import tracked_session
+from python_jobs.commands.wanted_model import WantedModel
 from python_jobs.dbt.project import DbtOptions
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@model_options
+@model_options()
 @setting(
     "--protocol",
     "What is held out of each user: the latest 20 %, or 25 % at random.",
@@ -46,7 +46,7 @@ def command(
         from python_jobs.evaluation.holdout import hold_out
         from python_jobs.interactions.mart import read_interactions
 
-        settings = wanted.settings(job.tracking)
+        settings = wanted.settings(job)
         with job.phases.phase("read") as bar:
             interactions = read_interactions(job.warehouse, [settings.watched_weight], bar)
         with job.phases.phase("evaluate"):

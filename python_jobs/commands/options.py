@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.evaluation.limits import Limits
-
-if TYPE_CHECKING:
-    from python_jobs.model.settings import Settings
-    from python_jobs.tracking.store import Tracking
+from python_jobs.jobs.options import TrainOptions
 
 Command = Callable[..., Any]
 
@@ -37,31 +33,6 @@ def user_id(text: str) -> int:
             f"{text!r} is not a user id: user ids are whole numbers, as in mart_users.user_id."
         )
     return int(text)
-
-
-@dataclass(frozen=True)
-class WantedModel:
-    """The model that a command asks for: that of another version, or one by its settings."""
-
-    like: str | None
-    max_components: int
-    max_iter: int
-    random_state: int
-
-    def settings(self, tracking: Tracking) -> Settings:
-        """Return the settings, fetched from MLflow where they are those of another version.
-
-        Raises
-        ------
-        UserError
-            If there is no such version, or its artifacts are gone.
-        """
-        from python_jobs.model.settings import Settings
-        from python_jobs.tracking.registry import load_summary, require_version
-
-        if self.like:
-            return load_summary(require_version(tracking, self.like)).settings
-        return Settings(self.max_components, self.max_iter, self.random_state)
 
 
 def dbt_options(command: Command) -> Command:
@@ -121,44 +92,18 @@ def setting(flag: str, help_text: str, **attributes: Any) -> Callable[[Command],
     return click.option(flag, help=help_text, envvar=variable, show_envvar=True, **attributes)
 
 
-def model_options(command: Command) -> Command:
-    """Add what NMF is asked for, or ``--like`` another version, as one ``wanted`` argument."""
-
-    @setting(
-        "--max-components", "Upper bound of the rank k.", type=click.IntRange(min=1), default=10
+def lists_options(command: Command) -> Command:
+    """Add ``--top`` and ``--keep``, which every job that publishes has."""
+    add_top = setting(
+        "--top", "Recommendations per user.", type=LIST_LENGTH, default=TrainOptions.top
     )
-    @setting(
-        "--max-iter", "Upper bound of NMF's iterations.", type=click.IntRange(min=1), default=200
+    add_keep = setting(
+        "--keep",
+        "Versions to keep for rollback.",
+        type=click.IntRange(min=2),
+        default=TrainOptions.keep,
     )
-    @setting("--seed", "Seed of the initial factors.", type=click.IntRange(min=0), default=42)
-    @click.option(
-        "--like",
-        metavar="MODEL",
-        help="Settings of a version: its number, its run, or an alias such as challenger.",
-    )
-    @wraps(command)
-    def wrapped(
-        *args: Any,
-        max_components: int,
-        max_iter: int,
-        seed: int,
-        like: str | None,
-        **kwargs: Any,
-    ) -> Any:
-        by_hand = ("max_components", "max_iter", "seed")
-        context = click.get_current_context()
-        typed = [
-            name
-            for name in by_hand
-            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        ]
-        if like and typed:
-            flag = "--" + typed[0].replace("_", "-")
-            raise click.UsageError(f"{flag} and --like exclude each other.")
-        wanted = WantedModel(like, max_components, max_iter, seed)
-        return command(*args, wanted=wanted, **kwargs)
-
-    return wrapped
+    return add_top(add_keep(command))
 
 
 def max_shrink_option(command: Command) -> Command:

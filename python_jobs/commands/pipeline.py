@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import click
 
+from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import dbt_options
+from python_jobs.commands.wanted_model import LIVE, WantedModel
 from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("pipeline")
+@model_options(like=LIVE)
 @dbt_options
-def command(dbt: DbtOptions) -> None:
+def command(wanted: WantedModel, dbt: DbtOptions) -> None:
     """Refresh everything, as a scheduler does: dbt build, train, dbt build of what depends on it.
 
     Every model is built and tested once: what depends on a published run, after the training. Where
     the gate refuses the new model, the marts are built on what is live, and the exit code is 3.
-    Options of `train` are read from their environment variables.
+
+    It trains with the settings of what is live, so that what `tune` found is not forgotten, and
+    with the defaults where nothing is live. Other options of `train` are read from their
+    environment variables.
 
     \b
     Example:
         python_jobs pipeline --target server
     """
-    from python_jobs.commands.steps import REFRESH, run_steps
+    from python_jobs.commands.steps import refresh, run_steps
 
-    run_steps(REFRESH, dbt)
+    run_steps(refresh(wanted.words()), dbt)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import click
 
 from python_jobs.commands.options import (
-    LIST_LENGTH,
     dbt_options,
+    lists_options,
     max_shrink_option,
     mlflow_options,
-    setting,
     warn,
 )
 from python_jobs.commands.session import tracked_session
@@ -17,8 +16,7 @@ from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("score")
-@setting("--top", "Recommendations per user.", type=LIST_LENGTH, default=20)
-@setting("--keep", "Versions to keep for rollback.", type=click.IntRange(min=2), default=5)
+@lists_options
 @max_shrink_option
 @mlflow_options
 @dbt_options
@@ -34,7 +32,8 @@ def command(
     needed = ("sklearn.decomposition", "python_jobs.jobs.score")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
         from python_jobs.commands.screens import show_scoring
-        from python_jobs.jobs.score import ScoreOptions, score
+        from python_jobs.jobs.options import ScoreOptions
+        from python_jobs.jobs.score import score
 
         options = ScoreOptions(top, keep, max_shrink)
         report = score(job.warehouse, job.tracking, job.live, options, job.phases)

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -59,7 +59,12 @@ MARTS = Step(
     "to do: `{downstream}`.",
 )
 REFRESH = (BUILD, TRAIN, MARTS)
-"""From raw tables to dashboards: what a scheduler runs."""
+"""From raw tables to dashboards."""
+
+
+def refresh(train_options: Sequence[str]) -> tuple[Step, ...]:
+    """Return the same with options of ``train``: what a scheduler runs."""
+    return BUILD, replace(TRAIN, arguments=[*TRAIN.arguments, *train_options]), MARTS
 
 
 def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
@@ -83,7 +88,7 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
         command = [str(program), *step.words(dbt)[1:]]
         code = subprocess.run(command, env=environment, check=False).returncode
         place = f"Step {number} of {len(steps)}"
-        if code == REFUSED and step is TRAIN:
+        if code == REFUSED and step.program == TRAIN.program:
             refusal = StepError(
                 code,
                 f"{place} was refused by the gate: {shown} (exit code {code}).",

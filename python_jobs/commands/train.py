@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import click
 
+from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
-    LIST_LENGTH,
-    WantedModel,
     dbt_options,
+    lists_options,
     max_shrink_option,
     mlflow_options,
-    model_options,
     setting,
     warn,
 )
 from python_jobs.commands.session import tracked_session
+from python_jobs.commands.wanted_model import WantedModel
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.evaluation.limits import Limits
+from python_jobs.jobs.options import TrainOptions
 
 KERNELS = (
     "python_jobs.evaluation.reconstruction_kernel",
@@ -27,11 +28,14 @@ KERNELS = (
 
 
 @click.command("train")
-@model_options
-@setting("--top", "Recommendations per user.", type=LIST_LENGTH, default=20)
-@setting("--keep", "Versions to keep for rollback.", type=click.IntRange(min=2), default=5)
-@setting("--publish/--no-publish", "Whether the run goes live.", default=True)
-@setting("--evaluate/--no-evaluate", "Whether to judge it first, and gate it.", default=True)
+@model_options()
+@lists_options
+@setting("--publish/--no-publish", "Whether the run goes live.", default=TrainOptions.publish)
+@setting(
+    "--evaluate/--no-evaluate",
+    "Whether to judge it first, and gate it.",
+    default=TrainOptions.evaluate,
+)
 @setting(
     "--tolerance",
     "Share of the NDCG@10 of the champion's settings that may be lost.",
@@ -77,10 +81,10 @@ def command(
     with tracked_session(dbt, experiment, model_name, *needed) as job:
         from python_jobs.commands.screens import show_training
         from python_jobs.evaluation.gate import refusal
-        from python_jobs.jobs.train import TrainOptions, train
+        from python_jobs.jobs.train import train
 
         options = TrainOptions(
-            settings=wanted.settings(job.tracking),
+            settings=wanted.settings(job),
             top=top,
             publish=publish,
             evaluate=evaluate,

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
-    WantedModel,
     dbt_options,
     mlflow_options,
-    model_options,
     setting,
 )
 from python_jobs.commands.session import tracked_session
+from python_jobs.commands.wanted_model import WantedModel
 from python_jobs.dbt.project import DbtOptions
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("tune", short_help="Search better settings; register the best as challenger.")
 @setting("--minutes", "Time budget of the search.", type=click.FloatRange(min=0), default=10.0)
-@model_options
+@model_options()
 @setting(
     "--protocol",
     "What is held out of each user: the latest 20 %, or 25 % at random.",
@@ -55,6 +55,6 @@ def command(
         from python_jobs.commands.screens import show_tuning
         from python_jobs.jobs.tune import tune
 
-        start = wanted.settings(job.tracking)
+        start = wanted.settings(job)
         report = tune(job.warehouse, job.tracking, start, protocol, minutes, job.phases)
     show_tuning(report)

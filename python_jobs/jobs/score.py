@@ -8,13 +8,13 @@ from uuid import uuid4
 import numpy as np
 
 from python_jobs.evaluation.gate import Size, Verdict, refusal, shrunk
-from python_jobs.evaluation.limits import Limits
 from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, load_live
+from python_jobs.jobs.options import ScoreOptions
 from python_jobs.jobs.recording import git_commit, size_of
 from python_jobs.jobs.user_factors import user_factors
 from python_jobs.progress import Phases
@@ -23,18 +23,6 @@ from python_jobs.publishing.publish import place_rows
 from python_jobs.publishing.rows import Ranked, require_top, tables_of
 from python_jobs.tracking.store import Tracking
 from python_jobs.warehouse.connection import Warehouse
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """What one scoring is asked to do."""
-
-    top: int = 20
-    """Recommendations per user."""
-    keep: int = 5
-    """Model versions whose lists are kept for rollbacks, the current one included."""
-    max_shrink: float = Limits.max_shrink
-    """Share of the current run's users, movies or interactions that the mart may have lost."""
 
 
 @dataclass(frozen=True)

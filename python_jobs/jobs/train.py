@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +11,15 @@ from python_jobs.errors import UserError
 from python_jobs.evaluation.assessment import Assessment, assess
 from python_jobs.evaluation.gate import Champion, Size, Verdict, judge, judge_unmeasured
 from python_jobs.evaluation.holdout import Holdout, TooFewInteractionsError, hold_out
-from python_jobs.evaluation.limits import Limits
 from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, version_of
+from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
 from python_jobs.model.factorization import Factorization, factorize
-from python_jobs.model.settings import Settings
 from python_jobs.model.weighting import weighed_by
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
@@ -33,25 +32,6 @@ if TYPE_CHECKING:
     from python_jobs.publishing.history import PublishedRun
     from python_jobs.tracking.store import Tracking
     from python_jobs.warehouse.connection import Warehouse
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What one run is asked to do."""
-
-    settings: Settings
-    top: int = 20
-    """Recommendations per user."""
-    publish: bool = True
-    """Whether the run goes live; without it, it is logged and registered only."""
-    evaluate: bool = True
-    """Whether its lists are judged on a holdout first; without it, the gate sees sizes only."""
-    force: bool = False
-    """Whether it goes live even where the gate would refuse it."""
-    limits: Limits = field(default_factory=Limits)
-    """How much worse than what is live it may be."""
-    keep: int = 5
-    """Model versions whose lists are kept for rollbacks, the current one included."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from python_jobs.evaluation.gate import Champion, Size, judge, judge_unmeasured,
 from python_jobs.evaluation.holdout import hold_out
 from python_jobs.evaluation.limits import Limits
 from python_jobs.interactions.columns import Interactions
-from python_jobs.jobs.train import TrainOptions, assess_and_judge
+from python_jobs.jobs.options import TrainOptions
+from python_jobs.jobs.train import assess_and_judge
 from python_jobs.model.settings import Settings
 
 CURRENT = """
@@ -188,13 +189,23 @@ def test_a_mart_that_collapsed_is_published_by_neither_train_nor_score(gated):
 
 def test_force_publishes_and_is_recorded(gated):
     project, client, *_ = gated
-    (forced,) = project.many([([*SABOTAGED, "--force", "--keep", "2"], {})])
+    forced_train = [*SABOTAGED, "--set", "recency=1", "--force", "--keep", "2"]
+    nightly = ["train", "--like", "live", "--no-evaluate", "--no-publish"]
+    forced, again = project.many([(forced_train, {}), (nightly, {"DATAFLIX_SEED": "3"})])
     assert forced.returncode == 0, forced.stderr
     champion = client.get_model_version_by_alias("dataflix-nmf", "champion")
     run = client.get_run(champion.run_id)
     assert run.data.tags["forced"] == "true"
     assert run.data.metrics["gate_passed"] == 0
     assert project.query(CURRENT)[0][0] == champion.run_id
+    # What is live, whatever its settings, is trained again with them.
+    assert again.returncode == 0, again.stderr
+    assert f"settings: those of version {champion.version}, which is live\n" in again.stderr
+    latest = client.get_registered_model("dataflix-nmf").latest_versions[0]
+    assert int(latest.version) == int(champion.version) + 1
+    theirs = client.get_run(latest.run_id).data.params
+    assert (theirs["recency"], theirs["max_iter"], theirs["random_state"]) == ("1.0", "1", "42")
+    assert {name: theirs[name] for name in theirs if name in run.data.params} == run.data.params
 
 
 def test_retention_keeps_every_table_of_a_run_together(gated):

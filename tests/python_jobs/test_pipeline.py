@@ -63,7 +63,7 @@ def twice(trained_project, tmp_path_factory):
     before = {sql: project.query(sql) for sql in (UNCHANGED, RUNS, CURRENT_LISTS)}
     done = project.python_jobs("pipeline")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    return project, before | {"stdout": done.stdout}
+    return project, before | {"stdout": done.stdout, "stderr": done.stderr}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,12 @@ def test_a_second_run_adds_one_published_run_and_changes_nothing_else(twice):
     assert len(project.query(RUNS)) == 2
     assert project.query(UNCHANGED) == before[UNCHANGED]
     assert project.query(CURRENT_LISTS) == before[CURRENT_LISTS]  # the same seed
+
+
+def test_it_trains_like_what_is_live_and_says_so(twice):
+    _, before = twice
+    assert "[2/3] python_jobs train --like live\n" in before["stderr"]
+    assert "settings: those of version 1, which is live\n" in before["stderr"]
 
 
 def test_every_node_is_built_or_tested_once(twice):

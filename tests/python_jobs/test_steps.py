@@ -76,6 +76,15 @@ def test_a_third_exit_code_of_dbt_is_a_failure(ran):
     assert len(ran) == 1
 
 
+def test_a_nightly_training_is_like_what_is_live_unless_told_otherwise(ran, monkeypatch):
+    cli.main(["pipeline", "--target", "server"], standalone_mode=False)
+    monkeypatch.setenv("DATAFLIX_LIKE", "7")
+    cli.main(["pipeline", "--set", "recency=1.5", "--target", "server"], standalone_mode=False)
+    usual, told = (" ".join(ran[step]) for step in (1, 4))
+    assert usual == "python_jobs train --like live --target server"
+    assert told == "python_jobs train --like 7 --set recency=1.5 --target server"
+
+
 @pytest.fixture
 def demo(empty_project, tmp_path, ran, monkeypatch):
     """The demo's commands, up to where it would open the database that they have filled."""

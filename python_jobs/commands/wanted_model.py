@@ -1,0 +1,61 @@
+"""The settings that a command is asked for, and whose they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from python_jobs.model.settings import Settings
+from python_jobs.model.told_settings import as_pair, changed
+
+if TYPE_CHECKING:
+    from python_jobs.commands.session import TrackedSession
+
+DEFAULTS, LIVE = "defaults", "live"
+"""What ``--like`` takes besides versions: nobody's settings, and those of what is live."""
+
+
+@dataclass(frozen=True)
+class WantedModel:
+    """The settings that a command is asked for: someone's, with some of them changed."""
+
+    like: str
+    """A version's number, run or alias, :data:`LIVE` or :data:`DEFAULTS`."""
+    told: dict[str, Any]
+    """What is changed."""
+
+    def settings(self, job: TrackedSession) -> Settings:
+        """Return the settings, and say on stderr whose they are.
+
+        Raises
+        ------
+        UserError
+            If there is no such version, its artifacts are gone, or what was told does not go with
+            its settings.
+        """
+        whose, base = self._base(job)
+        settings = changed(base, self.told)
+        pairs = ", ".join(as_pair(*item) for item in self.told.items())
+        click.echo(f"settings: {whose}{', with ' if pairs else ''}{pairs}", err=True)
+        return settings
+
+    def _base(self, job: TrackedSession) -> tuple[str, Settings]:
+        from python_jobs.jobs.live import version_of
+        from python_jobs.tracking.registry import load_summary, require_version
+
+        if self.like == DEFAULTS:
+            return "the defaults", Settings()
+        if self.like != LIVE:
+            version = require_version(job.tracking, self.like)
+            return f"those of version {version.number}", load_summary(version).settings
+        if job.live.run is None:
+            return "the defaults, as nothing is live", Settings()
+        version = version_of(job.tracking, job.live.run)
+        return f"those of version {version.number}, which is live", load_summary(version).settings
+
+    def words(self) -> list[str]:
+        """Return the options that ask another command for the same, whatever its environment."""
+        pairs = (("--set", as_pair(*item)) for item in self.told.items())
+        return ["--like", self.like, *(word for pair in pairs for word in pair)]
