@@ -6,6 +6,7 @@ import click
 
 from python_jobs.commands.options import (
     LIST_LENGTH,
+    SHARE,
     WantedModel,
     dbt_options,
     max_shrink_option,
@@ -35,13 +36,13 @@ KERNELS = (
 @setting(
     "--tolerance",
     "Share of the NDCG@10 of the champion's settings that may be lost.",
-    type=click.FloatRange(0, 1),
+    type=SHARE,
     default=Limits.tolerance,
 )
 @setting(
     "--max-drop",
     "Share of the NDCG@10 that the champion had when trained that may be lost.",
-    type=click.FloatRange(0, 1),
+    type=SHARE,
     default=Limits.max_drop,
 )
 @max_shrink_option

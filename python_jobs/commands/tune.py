@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_jobs.commands.options import (
+    NumberRange,
     WantedModel,
     dbt_options,
     mlflow_options,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("tune", short_help="Search better settings; register the best as challenger.")
-@setting("--minutes", "Time budget of the search.", type=click.FloatRange(min=0), default=10.0)
+@setting("--minutes", "Time budget of the search.", type=NumberRange(min=0), default=10.0)
 @model_options
 @setting(
     "--protocol",
