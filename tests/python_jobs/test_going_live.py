@@ -16,9 +16,11 @@ from python_jobs.publishing import commit as commit_module
 from python_jobs.publishing.commit import ChangedMeanwhileError
 from python_jobs.publishing.history import current_run
 from python_jobs.publishing.publish import place_rows
+from python_jobs.tracking.record import save_record
 from python_jobs.tracking.registry import CHAMPION, aliased, set_alias
-from python_jobs.tracking.store import Tracking, explained_mlflow, open_tracking
+from python_jobs.tracking.store import Tracking, explained_mlflow, log_record, open_tracking
 from tests.python_jobs.publishing_data import all_tables, run_of
+from tests.python_jobs.test_record import RECORD
 
 MODEL, OTHER = "dataflix-nmf", "another-model"
 
@@ -238,6 +240,31 @@ def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(
             patch.setattr(tracking.client, name, _failing(down))
             with pytest.raises(UserError, match=r"The MLflow store at .* failed: .*503"):
                 step()
+
+
+@pytest.mark.parametrize("name", ["user_features.npy", "user_fingerprints.npy", "model.json"])
+@pytest.mark.parametrize("left", [0.0, 0.5])
+def test_a_damaged_model_is_a_sentence(warehouse, tracking, tmp_path, name, left):
+    run = _published(warehouse, tracking)
+    save_record(RECORD, {}, tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(len(whole) * left)])
+    tracking.client.log_artifacts(run.mlflow_run_id, str(tmp_path))
+    live, _ = find_live(warehouse, tracking)
+    with pytest.raises(UserError, match=r"artifacts of version .* cannot be read \(\w+Error: "):
+        load_live(tracking, live)
+    if name == "model.json":
+        with pytest.raises(UserError, match="cannot be read"):
+            champion_of(tracking, live.run, optional=False)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), ConnectionError("503 of a proxy")])
+def test_artifacts_that_cannot_be_stored_are_a_sentence(tracking, monkeypatch, error):
+    monkeypatch.setattr("mlflow.log_artifacts", _failing(error))
+    with pytest.raises(UserError, match="could not be written to the MLflow store at") as told:
+        log_record(tracking, RECORD, {})
+    assert str(error) in str(told.value)
+    assert "Nothing was published" in str(told.value)
 
 
 def test_nothing_published_is_said(tracking, warehouse):
