@@ -16,9 +16,9 @@ from python_jobs.errors import InterruptedWithNewsError, UserError
 from python_jobs.publishing.history import ROW, PublishedRun, TrainingRun, current_run
 from python_jobs.warehouse.connection import Warehouse
 
-TOKENS = 3
-"""Tokens that are tried. A second one is needed only where the row that took the first has been
-deleted by hand."""
+TOKENS = 20
+"""Tokens that are tried. Each but the first is for a row that followed the same one before, and has
+been deleted by hand: as many deletions are forgiven."""
 LOOKS, SECONDS_BETWEEN = 5, 0.2
 """How often, and how far apart, another writer's row is waited for before the next token."""
 
