@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -18,6 +19,22 @@ Command = Callable[..., Any]
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 LIST_LENGTH = click.IntRange(min=1, max=2**16 - 1)
 """What fits ``ml.recommendations.rank``; the jobs hold it against the number of movies."""
+
+
+class NumberRange(click.FloatRange):
+    """A range of numbers. ``nan``, which click lets into any, is no number and in none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number that was given, or refuse it."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
+
+
+SHARE = NumberRange(0, 1)
 
 
 def user_id(text: str) -> int:
@@ -111,7 +128,7 @@ def max_shrink_option(command: Command) -> Command:
     add = setting(
         "--max-shrink",
         "Share of the current run's users, movies or interactions that the mart may have lost.",
-        type=click.FloatRange(0, 1),
+        type=SHARE,
         default=Limits.max_shrink,
     )
     return add(command)

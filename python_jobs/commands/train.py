@@ -6,6 +6,7 @@ import click
 
 from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
+    SHARE,
     dbt_options,
     lists_options,
     max_shrink_option,
@@ -39,13 +40,13 @@ KERNELS = (
 @setting(
     "--tolerance",
     "Share of the NDCG@10 of the champion's settings that may be lost.",
-    type=click.FloatRange(0, 1),
+    type=SHARE,
     default=Limits.tolerance,
 )
 @setting(
     "--max-drop",
     "Share of the NDCG@10 that the champion had when trained that may be lost.",
-    type=click.FloatRange(0, 1),
+    type=SHARE,
     default=Limits.max_drop,
 )
 @max_shrink_option

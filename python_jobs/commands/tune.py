@@ -8,6 +8,7 @@ import click
 
 from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
+    NumberRange,
     dbt_options,
     mlflow_options,
     setting,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("tune", short_help="Search better settings; register the best as challenger.")
-@setting("--minutes", "Time budget of the search.", type=click.FloatRange(min=0), default=10.0)
+@setting("--minutes", "Time budget of the search.", type=NumberRange(min=0), default=10.0)
 @model_options()
 @setting(
     "--protocol",

@@ -89,7 +89,7 @@ def log_run(
         summary=Summary(settings, params, metrics),
     )
     about = {"run_id": run_id, "mart": interactions.relation, "last_interacted_at": last, **tags}
-    log_record(record, about)
+    log_record(tracking, record, about)
     version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.W)
     return TrainingRun(
         run_id=run_id,

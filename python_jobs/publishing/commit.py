@@ -13,12 +13,18 @@ import time
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from python_jobs.errors import InterruptedWithNewsError, UserError
-from python_jobs.publishing.history import ROW, PublishedRun, TrainingRun, current_run
+from python_jobs.publishing.history import (
+    ROW,
+    PublishedRun,
+    TrainingRun,
+    current_run,
+    require_rows,
+)
 from python_jobs.warehouse.connection import Warehouse
 
-TOKENS = 3
-"""Tokens that are tried. A second one is needed only where the row that took the first has been
-deleted by hand."""
+TOKENS = 20
+"""Tokens that are tried. Each but the first is for a row that followed the same one before, and has
+been deleted by hand: as many deletions are forgiven."""
 LOOKS, SECONDS_BETWEEN = 5, 0.2
 """How often, and how far apart, another writer's row is waited for before the next token."""
 
@@ -52,7 +58,7 @@ def commit(warehouse: Warehouse, run: TrainingRun, began_with: PublishedRun | No
     ChangedMeanwhileError
         If another run is current by now. Nothing was appended then.
     UserError
-        If an error or Ctrl-C came between, and it is not certain whether the row arrived.
+        If the run's rows are not there, or an error or Ctrl-C came between, and it is not certain whether the row arrived.
     """
     try:
         return _compare_and_append(warehouse, run, _place(began_with))
@@ -71,6 +77,8 @@ def _compare_and_append(warehouse: Warehouse, run: TrainingRun, place: str) -> P
                 return live
             if _place(live) != place:
                 raise _changed_meanwhile(run, live)
+            # A rollback's rows may just have been dropped by another job's housekeeping.
+            require_rows(warehouse, run)
             time.sleep(SECONDS_BETWEEN)
     raise UserError(
         f"Run {run.run_id} was not published: ClickHouse took its row of "
@@ -109,6 +117,11 @@ def _append(warehouse: Warehouse, run: TrainingRun, place: str, token: str) -> N
         where {{place:String}} = (
             select concat(max(run_id), '/', toString(max(toUnixTimestamp64Milli(published_at))))
             from {warehouse.published("current_run")}
+        )
+        and {{recommendations:UInt64}} = (
+            select count()
+            from {warehouse.published("recommendations")}
+            where run_id = {{run_id:String}}
         )
         """,
         parameters=parameters,

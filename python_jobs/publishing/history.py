@@ -81,6 +81,26 @@ def find_run(warehouse: Warehouse, run_id: str) -> PublishedRun:
     return found[0]
 
 
+def require_rows(warehouse: Warehouse, run: TrainingRun) -> None:
+    """Refuse a run whose recommendations are not all there.
+
+    Raises
+    ------
+    UserError
+        If another job has dropped them.
+    """
+    counted = warehouse.number(
+        f"select count() from {warehouse.published('recommendations')} "
+        "where run_id = {run_id:String}",
+        {"run_id": run.run_id},
+    )
+    if counted != run.recommendations:
+        raise UserError(
+            f"The recommendations of run {run.run_id} are no longer kept.",
+            "`python_jobs runs` shows which runs are; train again for this one's model.",
+        )
+
+
 def _runs(warehouse: Warehouse, condition: str, parameters: dict[str, Any]) -> list[PublishedRun]:
     lists = warehouse.published("recommendations")
     found = warehouse.client.query(

@@ -81,7 +81,12 @@ def _drop_runs(warehouse: Warehouse, table: str, condition: str, grace_hours: in
         """,
         parameters={"database": live.database, "table": live.table, "grace": grace_hours},
     )
+    current = warehouse.published("current_run")
+    is_current = f"select count() from {current} where run_id = {{run_id:String}}"
     for (run_id,) in found.result_rows:
+        # Somebody may have rolled back to it since.
+        if warehouse.number(is_current, {"run_id": run_id}):
+            continue
         warehouse.client.command(
             f"alter table {live} drop partition {{run_id:String}}", parameters={"run_id": run_id}
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from python_jobs.errors import UserError
 from python_jobs.tracking.record import METADATA, SUMMARY, ModelRecord, Summary, load_record
 from python_jobs.tracking.record import summary_of as _summary_of
+from python_jobs.tracking.store import artifacts_stored, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,13 +64,14 @@ def register_model(
     from mlflow.exceptions import MlflowException
     from mlflow.models import infer_signature
 
-    info = mlflow.sklearn.log_model(
-        model,
-        name="nmf_model",
-        signature=infer_signature(matrix[:1], W[:1]),
-        serialization_format="skops",
-        pip_requirements=_requirements(),
-    )
+    with artifacts_stored(tracking):
+        info = mlflow.sklearn.log_model(
+            model,
+            name="nmf_model",
+            signature=infer_signature(matrix[:1], W[:1]),
+            serialization_format="skops",
+            pip_requirements=_requirements(),
+        )
     try:
         tracking.client.create_registered_model(tracking.model_name)
     except MlflowException as error:
@@ -157,17 +159,18 @@ def load_model(version: Version) -> RegisteredModel:
     Raises
     ------
     UserError
-        If its artifacts are gone.
+        If its artifacts are gone or damaged, or their store does not answer.
     """
     import mlflow
-    from mlflow.exceptions import MlflowException
 
     try:
         with TemporaryDirectory() as directory:
             folder = mlflow.artifacts.download_artifacts(run_id=version.run_id, dst_path=directory)
             return RegisteredModel(version, load_record(Path(folder)))
-    except (MlflowException, OSError) as error:
-        raise _artifacts_gone(version) from error
+    except UserError:
+        raise
+    except Exception as error:  # the stores' clients, NumPy and JSON raise their own kinds
+        raise _unreadable(version, error) from error
 
 
 def load_summary(version: Version) -> Summary:
@@ -179,18 +182,21 @@ def load_summary(version: Version) -> Summary:
         As :func:`load_model` does.
     """
     import mlflow
-    from mlflow.exceptions import MlflowException
 
     try:
         names = {file.path for file in mlflow.artifacts.list_artifacts(run_id=version.run_id) or []}
         name = SUMMARY if SUMMARY in names else METADATA
         return _summary_of(mlflow.artifacts.load_dict(f"runs:/{version.run_id}/{name}"))
-    except (MlflowException, OSError) as error:
-        raise _artifacts_gone(version) from error
+    except UserError:
+        raise
+    except Exception as error:
+        raise _unreadable(version, error) from error
 
 
-def _artifacts_gone(version: Version) -> UserError:
+def _unreadable(version: Version, error: Exception) -> UserError:
     return UserError(
-        f"The artifacts of {version} (run {version.run_id}) cannot be read.",
-        "Restore them in the MLflow store, or train again with --force.",
+        f"The artifacts of {version} (run {version.run_id}) cannot be read "
+        f"({type(error).__name__}: {reason(error)}).",
+        "If their store does not answer, run the command again when it does. If they are lost, "
+        "restore them, or train again with --force.",
     )

@@ -121,6 +121,27 @@ def reason(error: BaseException) -> str:
 
 
 @contextmanager
+def artifacts_stored(tracking: Tracking) -> Iterator[None]:
+    """Turn the errors of where artifacts go, a disk, a bucket or a server, into advice.
+
+    Raises
+    ------
+    UserError
+        In place of any error that is not MLflow's own.
+    """
+    try:
+        yield
+    except Exception as error:  # each kind of storage has a client with its own
+        if is_store_error(error):
+            raise
+        raise UserError(
+            f"The artifacts could not be written to the MLflow store at {tracking.shown_uri} "
+            f"({type(error).__name__}: {reason(error)}).",
+            "Nothing was published. Mend where the store keeps artifacts, and run it again.",
+        ) from error
+
+
+@contextmanager
 def tracked_run(tracking: Tracking, name: str, tags: dict[str, str]) -> Iterator[str]:
     """Keep an MLflow run for the length of a ``with`` block and yield its id.
 
@@ -161,13 +182,14 @@ def log_trial(tracking: Tracking, name: str, params: dict[str, Any], ndcg: float
         mlflow.log_metric("validation_ndcg_at_10", ndcg)
 
 
-def log_record(record: ModelRecord, about: dict[str, Any]) -> None:
+def log_record(tracking: Tracking, record: ModelRecord, about: dict[str, Any]) -> None:
     """Log a model's factors, ids and settings as artifacts of the active run."""
     import mlflow
 
     with TemporaryDirectory() as directory:
         save_record(record, about, Path(directory))
-        mlflow.log_artifacts(directory)
+        with artifacts_stored(tracking):
+            mlflow.log_artifacts(directory)
 
 
 def log_mart(relation: str, rows: int, last_interacted_at: str) -> None:

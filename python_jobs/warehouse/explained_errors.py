@@ -15,7 +15,16 @@ from clickhouse_connect.driver.exceptions import (
 from python_jobs.dbt.project import DbtProject
 from python_jobs.errors import UserError
 
+NO_SUCH_COLUMN, UNKNOWN_COLUMN = 16, 47
 UNKNOWN_TABLE, UNKNOWN_DATABASE, ACCESS_DENIED = 60, 81, 497
+HINTS = {
+    ACCESS_DENIED: "docs/server.md lists what each user needs.",
+    **dict.fromkeys(
+        (NO_SUCH_COLUMN, UNKNOWN_COLUMN),
+        "After an upgrade run `dbt run` once: it gives the tables of an earlier release their new "
+        "columns.",
+    ),
+}
 
 
 @contextmanager
@@ -46,7 +55,7 @@ def explained_errors(project: DbtProject) -> Iterator[None]:
             ) from error
         raise UserError(
             f"ClickHouse refused a statement: {without_secret(str(error), secret)}",
-            "docs/server.md lists what each user needs." if code == ACCESS_DENIED else "",
+            HINTS.get(code or 0, ""),
         ) from error
 
 

@@ -14,6 +14,7 @@ from python_jobs.warehouse.explained_errors import explained_errors
 PROXY = "<html><body><h1>Error code: 60</h1>by the proxy</body></html>"
 CLICKHOUSE = {
     60: (404, "Code: 60. DB::Exception: Unknown table expression identifier 'ml.runs'. "),
+    47: (500, "Code: 47. DB::Exception: Unknown expression identifier `mlflow_run_id`. "),
     497: (403, "Code: 497. DB::Exception: ana: Not enough privileges. (ACCESS_DENIED)"),
     241: (500, "Code: 241. DB::Exception: exit code 60. (MEMORY_LIMIT_EXCEEDED)"),
 }
@@ -74,6 +75,7 @@ def test_a_status_of_http_is_no_code_of_clickhouse(project, monkeypatch, status)
     ("code", "message", "hint"),
     [
         (60, "A table is missing", "Run `dbt run` first"),
+        (47, "ClickHouse refused a statement", "After an upgrade run `dbt run` once"),
         (497, "ClickHouse refused a statement", "docs/server.md"),
         (241, "ClickHouse refused a statement", ""),
     ],

@@ -18,9 +18,11 @@ from python_jobs.publishing import commit as commit_module
 from python_jobs.publishing.commit import ChangedMeanwhileError
 from python_jobs.publishing.history import current_run
 from python_jobs.publishing.publish import place_rows
+from python_jobs.tracking.record import save_record
 from python_jobs.tracking.registry import CHAMPION, aliased, set_alias
-from python_jobs.tracking.store import explained_mlflow
+from python_jobs.tracking.store import explained_mlflow, log_record
 from tests.python_jobs.publishing_data import all_tables, run_of
+from tests.python_jobs.test_record import RECORD
 
 MODEL, OTHER = "dataflix-nmf", "another-model"
 
@@ -213,6 +215,22 @@ def test_a_rollback_to_what_is_no_longer_kept_changes_nothing(warehouse, trackin
     assert _state(warehouse, tracking) == (second.run_id, second.model_version, [6, 2, 1])
 
 
+def test_a_rollback_whose_rows_another_job_drops_meanwhile_changes_nothing(
+    warehouse, tracking, monkeypatch
+):
+    first, second = _published(warehouse, tracking), _published(warehouse, tracking)
+    append = commit_module._append
+
+    def drop_and_append(*args):
+        warehouse.client.command(f"alter table ml.recommendations drop partition '{first.run_id}'")
+        append(*args)
+
+    monkeypatch.setattr(commit_module, "_append", drop_and_append)
+    with pytest.raises(UserError, match="no longer kept"):
+        roll_back(warehouse, tracking, find_live(warehouse, tracking)[0], first.run_id)
+    assert _state(warehouse, tracking) == (second.run_id, second.model_version, [6, 2, 1])
+
+
 def test_a_store_without_the_live_model_is_not_taken_for_an_empty_one(warehouse, tracking):
     run = _published(warehouse, tracking)
     tracking.client.delete_model_version(MODEL, run.model_version)
@@ -258,6 +276,31 @@ def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(
             patch.setattr(tracking.client, name, _failing(down))
             with pytest.raises(UserError, match=r"The MLflow store at .* failed: .*503"):
                 step()
+
+
+@pytest.mark.parametrize("name", ["user_features.npy", "user_fingerprints.npy", "model.json"])
+@pytest.mark.parametrize("left", [0.0, 0.5])
+def test_a_damaged_model_is_a_sentence(warehouse, tracking, tmp_path, name, left):
+    run = _published(warehouse, tracking)
+    save_record(RECORD, {}, tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(len(whole) * left)])
+    tracking.client.log_artifacts(run.mlflow_run_id, str(tmp_path))
+    live, _ = find_live(warehouse, tracking)
+    with pytest.raises(UserError, match=r"artifacts of version .* cannot be read \(\w+Error: "):
+        load_live(tracking, live)
+    if name == "model.json":
+        with pytest.raises(UserError, match="cannot be read"):
+            champion_of(tracking, live.run, optional=False)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), ConnectionError("503 of a proxy")])
+def test_artifacts_that_cannot_be_stored_are_a_sentence(tracking, monkeypatch, error):
+    monkeypatch.setattr("mlflow.log_artifacts", _failing(error))
+    with pytest.raises(UserError, match="could not be written to the MLflow store at") as told:
+        log_record(tracking, RECORD, {})
+    assert str(error) in str(told.value)
+    assert "Nothing was published" in str(told.value)
 
 
 def test_nothing_published_is_said(tracking, warehouse):

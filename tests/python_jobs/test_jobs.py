@@ -12,8 +12,9 @@ from python_jobs.evaluation.holdout import TooFewInteractionsError
 from python_jobs.evaluation.limits import Limits
 from python_jobs.jobs import train as train_module
 from python_jobs.jobs.live import find_live
-from python_jobs.jobs.score import ScoreOptions, score
-from python_jobs.jobs.train import TrainOptions, train
+from python_jobs.jobs.options import ScoreOptions, TrainOptions
+from python_jobs.jobs.score import score
+from python_jobs.jobs.train import train
 from python_jobs.model.settings import Settings
 from python_jobs.progress import Phases
 from python_jobs.publishing import staging

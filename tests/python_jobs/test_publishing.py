@@ -271,7 +271,7 @@ def test_of_writers_at_the_same_moment_one_commits(warehouse):
 def test_a_row_that_was_deleted_by_hand_can_be_followed_again(warehouse, monkeypatch):
     monkeypatch.setattr("python_jobs.publishing.commit.SECONDS_BETWEEN", 0)
     _commit(warehouse, "first")
-    for run_id in ("second", "third"):
+    for run_id in ("second", "third", "another", "and another"):
         _commit(warehouse, run_id)
         warehouse.client.command(
             f"alter table ml.training_runs delete where run_id = '{run_id}' "

@@ -15,6 +15,13 @@ WRONG = {
     "a negative user": (["recommend", "--user", "-1"], "'-1' is not a user id"),
     "a user beyond UInt64": (["recommend", "--user", str(2**64)], "is not a user id"),
     "a user in another script": (["recommend", "--user", "٤٢"], "is not a user id"),
+    "a tolerance that nothing exceeds": (
+        ["train", "--tolerance", "nan"],
+        "nan is not in the range",
+    ),
+    "a drop that is no number": (["train", "--max-drop", "NaN"], "NaN is not in the range 0<=x<=1"),
+    "a loss that is no number": (["score", "--max-shrink", "nan"], "nan is not in the range"),
+    "a search without an end": (["tune", "--minutes", "nan"], "nan is not in the range x>=0"),
     "a demo for no user": (["demo", "--user", "abc"], "'abc' is not a user id"),
 }
 
