@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-server lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
+.PHONY: demo test test-server mutants lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
 	audit clean purge
 
 demo: .venv/runtime profiles.yml
@@ -18,6 +18,11 @@ test: .venv/dev lint
 test-server: .venv/dev
 	@test -n "$(CLICKHOUSE_HOST)" || { echo "Set CLICKHOUSE_HOST to an empty ClickHouse."; exit 2; }
 	@DATAFLIX_TEST_SERVER=1 $(BIN)/pytest -n 0 tests/python_jobs/test_server.py
+
+# Whether the tests notice what tests/mutants.toml breaks, one thing at a time, in a copy of the tree.
+# Some of them only: make mutants ONLY=gate.py
+mutants: .venv/dev
+	@$(BIN)/python tests/mutants.py $(ONLY)
 
 lint: lint-ruff lint-mypy lint-sql
 

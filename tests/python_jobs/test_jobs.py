@@ -117,3 +117,4 @@ def test_a_mart_of_half_the_size_is_not_scored(warehouse, store, first, part):
     with pytest.raises(RefusedError, match=f"lost 50% of its {part}"):
         _score(warehouse, store)
     assert _state(warehouse, store) == before
+    commit(warehouse, first, current_run(warehouse))
