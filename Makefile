@@ -4,8 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-server mutants lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
-	audit clean purge
+.PHONY: demo test test-server lint lint-ruff lint-mypy lint-sql bench bench-quality docs lock \
+	audit mutants clean purge
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo

@@ -23,8 +23,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.scratch import MART
 from benchmarks.usual_recipe import TOP, fit
-from python_jobs.ranking import top_n
-from python_jobs.settings import Settings
+from python_jobs.model.settings import Settings
+from python_jobs.ranking.top_n import top_n
 
 CLOSE = 1e-5
 """Relative difference of scores that is put down to float32's rounding: sums of ten products in

@@ -16,21 +16,20 @@ import numpy as np
 import optuna
 
 from benchmarks.quality_peers import ALS, EASE, PLAIN_EASE, PURE_SVD, judge_pure_svd, tune
-from python_jobs.baselines import most_popular
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 from python_jobs.errors import UserError
-from python_jobs.evaluation import (
+from python_jobs.evaluation.assessment import evaluate_factors, evaluate_settings
+from python_jobs.evaluation.baselines import most_popular
+from python_jobs.evaluation.holdout import Holdout, hold_out
+from python_jobs.evaluation.list_metrics import (
     ACTIVITY_BOUNDS,
     Evaluation,
     activity_range,
-    evaluate_factors,
-    evaluate_settings,
 )
-from python_jobs.holdout import Holdout, hold_out
-from python_jobs.interactions import read_interactions
-from python_jobs.search import search, validation_splits
-from python_jobs.settings import Settings
-from python_jobs.warehouse import open_warehouse
+from python_jobs.interactions.mart import read_interactions
+from python_jobs.model.settings import Settings
+from python_jobs.tuning.search import search, validation_splits
+from python_jobs.warehouse.connection import open_warehouse
 
 COLUMNS = {
     "ndcg_at_10": "NDCG@10",

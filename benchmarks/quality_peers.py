@@ -17,19 +17,14 @@ import optuna
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.baselines import pure_svd
-from python_jobs.evaluation import (
-    LENGTH,
-    Evaluation,
-    evaluate_factors,
-    evaluate_lists,
-    judged_users,
-)
-from python_jobs.factorization import one_blas_thread, scale_users
-from python_jobs.holdout import Holdout
-from python_jobs.search_space import RANKS, RECENCY
-from python_jobs.settings import Settings, choose_rank
-from python_jobs.weighting import weigh
+from python_jobs.evaluation.assessment import evaluate_factors
+from python_jobs.evaluation.baselines import pure_svd
+from python_jobs.evaluation.holdout import Holdout
+from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lists, judged_users
+from python_jobs.model.factorization import one_blas_thread, scale_users
+from python_jobs.model.settings import Settings, choose_rank
+from python_jobs.model.weighting import weigh
+from python_jobs.tuning.search_space import RANKS, RECENCY
 
 MOST_TRIALS = 100
 """For what is fast enough to run out of ideas before it runs out of time."""

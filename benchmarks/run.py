@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.generate import Size
 from benchmarks.scratch import Cost, Scratch
-from python_jobs.pipeline import REFRESH
+from python_jobs.commands.steps import REFRESH
 
 USUAL_UP_TO, PEERS_UP_TO = 1_000_000, 20_000_000
 """The usual recipe's dense matrix does not fit into memory beyond."""

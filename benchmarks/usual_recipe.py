@@ -22,8 +22,8 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.scratch import MART
+from python_jobs.model.settings import Settings
 from python_jobs.progress import Phases
-from python_jobs.settings import Settings
 
 TOP = 20
 

@@ -3,7 +3,7 @@
         and 'seed.dataflix.' in selected_resources | join(' ') -%}
         {%- do exceptions.raise_compiler_error(
             'This build would load the sample over the raw tables. Seeds are loaded by `dbt seed` '
-            ~ 'alone: add --exclude resource_type:seed.'
+            ~ 'alone: add --exclude package:dataflix,resource_type:seed.'
         ) -%}
     {%- endif -%}
 {% endmacro %}

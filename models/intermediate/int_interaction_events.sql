@@ -55,7 +55,9 @@ checked as (
         -- Sets, not joins: they are small, and the events stream past them.
         user_id in (select users.user_id from users) as has_user,
         movie_id in (select movies.movie_id from movies) as has_movie,
-        happened_at > toDateTime64(0, 3, 'UTC') as has_time
+        happened_at != toDateTime64(0, 3, 'UTC') as has_time,
+        happened_at >= toDateTime64('1990-01-01 00:00:00', 3, 'UTC') as is_since_1990,
+        happened_at <= now64(3, 'UTC') + interval 1 day as has_happened
     from events
 
 ),
@@ -69,12 +71,14 @@ judged as (
         rating,
         happened_at,
         -- Beside the problem, which is text, and slow to compare twenty million times.
-        is_on_scale and has_user and has_movie and has_time as is_usable,
+        is_on_scale and has_user and has_movie and is_since_1990 and has_happened as is_usable,
         multiIf(
             not is_on_scale, 'rating outside (0, 5]',
             not has_user, 'unknown user',
             not has_movie, 'unknown movie',
             not has_time, 'no time',
+            not is_since_1990, 'time before 1990',
+            not has_happened, 'time in the future',
             ''
         ) as problem
     from checked

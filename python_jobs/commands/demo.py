@@ -8,7 +8,7 @@ import click
 
 from python_jobs.commands.options import dbt_options, mlflow_options, user_id
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt_project import DbtOptions, Question
+from python_jobs.dbt.project import DbtOptions, Question
 from python_jobs.errors import UserError
 
 EMBEDDED = "embedded"
@@ -30,19 +30,20 @@ def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     Example:
         python_jobs demo --user 7
     """
-    from python_jobs.pipeline import REFRESH, SEED, run_steps
+    from python_jobs.commands.steps import REFRESH, SEED, run_steps
 
     dbt = on_an_embedded_target(dbt)
     run_steps((SEED, *REFRESH), dbt)
-    with tracked_session(dbt, experiment, model_name, "python_jobs.serving") as job:
-        from python_jobs.jobs.going_live import load_live
+    with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
+        from python_jobs.commands.screens import show_demo
+        from python_jobs.interactions.users import seen_movies
+        from python_jobs.jobs.live import load_live
+        from python_jobs.jobs.recommend import recommend
         from python_jobs.publishing.history import list_runs
-        from python_jobs.screens import show_demo
-        from python_jobs.serving import history, recommend
 
         model = load_live(job.tracking, job.live)
         run = list_runs(job.warehouse)[0]
-        seen = history(job.warehouse, user, limit=10)
+        seen = seen_movies(job.warehouse, user, limit=10)
         recommended = recommend(job.warehouse, model, user, top=10)
     show_demo(run, job.tracking, seen, recommended, user)
 

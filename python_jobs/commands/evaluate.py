@@ -14,10 +14,10 @@ from python_jobs.commands.options import (
     setting,
 )
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 if TYPE_CHECKING:
-    from python_jobs.holdout import Protocol
+    from python_jobs.evaluation.holdout import Protocol
 
 
 @click.command("evaluate")
@@ -39,12 +39,12 @@ def command(
     Example:
         python_jobs evaluate --like champion --protocol random
     """
-    needed = ("sklearn.decomposition", "python_jobs.assessment")
+    needed = ("sklearn.decomposition", "python_jobs.evaluation.assessment")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.assessment import assess
-        from python_jobs.holdout import hold_out
-        from python_jobs.interactions import read_interactions
-        from python_jobs.screens import show_assessment
+        from python_jobs.commands.screens import show_assessment
+        from python_jobs.evaluation.assessment import assess
+        from python_jobs.evaluation.holdout import hold_out
+        from python_jobs.interactions.mart import read_interactions
 
         settings = wanted.settings(job.tracking)
         with job.phases.phase("read") as bar:

@@ -9,7 +9,7 @@ import click
 
 from python_jobs.commands.options import dbt_options
 from python_jobs.commands.session import session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 if TYPE_CHECKING:
     from python_jobs.movielens.loading import LoadReport
@@ -45,9 +45,10 @@ def command(path: Path, replace: bool, dbt: DbtOptions) -> None:
 
 def show_load(report: LoadReport) -> None:
     """Print what was loaded, what was rejected, and what to run next."""
+    from rich.markup import escape
     from rich.table import Table
 
-    from python_jobs.screens import console
+    from python_jobs.commands.screens import console
 
     screen = console()
     screen.print(f"Format: {report.format}.", markup=False)
@@ -60,13 +61,14 @@ def show_load(report: LoadReport) -> None:
     tables = Table("table", box=None, pad_edge=False)
     tables.add_column("rows", justify="right")
     for relation, rows in report.rows.items():
-        tables.add_row(relation, f"{rows:,}")
+        tables.add_row(escape(relation), f"{rows:,}")
     screen.print()
     screen.print(tables)
     rejected = [line for file in report.files for line in file.first_rejected]
     if rejected:
         screen.print(
-            f"\nRejected lines are kept in {report.rejected_lines}; the first of each file:"
+            f"\nRejected lines are kept in {report.rejected_lines}; the first of each file:",
+            markup=False,
         )
         for line in rejected:
             screen.print(f"  {line}", markup=False, emoji=False, soft_wrap=True)

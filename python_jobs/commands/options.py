@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from python_jobs.dbt_project import DbtOptions
-from python_jobs.limits import Limits
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.evaluation.limits import Limits
 
 if TYPE_CHECKING:
-    from python_jobs.settings import Settings
+    from python_jobs.model.settings import Settings
     from python_jobs.tracking.store import Tracking
 
 Command = Callable[..., Any]
@@ -56,7 +56,7 @@ class WantedModel:
         UserError
             If there is no such version, or its artifacts are gone.
         """
-        from python_jobs.settings import Settings
+        from python_jobs.model.settings import Settings
         from python_jobs.tracking.registry import load_summary, require_version
 
         if self.like:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from python_jobs.commands.options import dbt_options
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("pipeline")
@@ -21,6 +21,6 @@ def command(dbt: DbtOptions) -> None:
     Example:
         python_jobs pipeline --target server
     """
-    from python_jobs.pipeline import REFRESH, run_steps
+    from python_jobs.commands.steps import REFRESH, run_steps
 
     run_steps(REFRESH, dbt)

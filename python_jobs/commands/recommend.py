@@ -12,7 +12,7 @@ from python_jobs.commands.options import (
     user_id,
 )
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("recommend")
@@ -38,10 +38,10 @@ def command(
     Example:
         python_jobs recommend --user 42 --top 5 --format json
     """
-    with tracked_session(dbt, experiment, model_name, "python_jobs.serving") as job:
-        from python_jobs.jobs.going_live import load_live
-        from python_jobs.screens import show_recommendations
-        from python_jobs.serving import recommend
+    with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
+        from python_jobs.commands.screens import show_recommendations
+        from python_jobs.jobs.live import load_live
+        from python_jobs.jobs.recommend import recommend
 
         model = load_live(job.tracking, job.live)
         found = recommend(job.warehouse, model, user, top)

@@ -6,7 +6,7 @@ import click
 
 from python_jobs.commands.options import dbt_options, mlflow_options, warn
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("rollback")

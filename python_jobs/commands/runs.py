@@ -6,7 +6,7 @@ import click
 
 from python_jobs.commands.options import dbt_options
 from python_jobs.commands.session import session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("runs")
@@ -18,9 +18,9 @@ def command(dbt: DbtOptions) -> None:
     Example:
         python_jobs runs
     """
-    with session(dbt, "python_jobs.screens") as job:
+    with session(dbt, "python_jobs.commands.screens") as job:
+        from python_jobs.commands.screens import show_runs
         from python_jobs.publishing.history import list_runs
-        from python_jobs.screens import show_runs
 
         runs = list_runs(job.warehouse)
     show_runs(runs)

@@ -13,7 +13,7 @@ from python_jobs.commands.options import (
     warn,
 )
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("score")
@@ -31,10 +31,10 @@ def command(
     Example:
         python_jobs score --top 50
     """
-    needed = ("sklearn.decomposition", "python_jobs.scoring")
+    needed = ("sklearn.decomposition", "python_jobs.jobs.score")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.scoring import ScoreOptions, score
-        from python_jobs.screens import show_scoring
+        from python_jobs.commands.screens import show_scoring
+        from python_jobs.jobs.score import ScoreOptions, score
 
         options = ScoreOptions(top, keep, max_shrink)
         report = score(job.warehouse, job.tracking, job.live, options, job.phases)

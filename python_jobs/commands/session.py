@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_jobs.dbt_project import DbtOptions, Question
+from python_jobs.dbt.project import DbtOptions, Question
 from python_jobs.progress import Phases, shown_phases
 
 if TYPE_CHECKING:
-    from python_jobs.jobs.going_live import Live
+    from python_jobs.jobs.live import Live
     from python_jobs.tracking.store import Tracking
-    from python_jobs.warehouse import Warehouse
+    from python_jobs.warehouse.connection import Warehouse
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def session(dbt: DbtOptions, *modules: str, create: bool = False) -> Iterator[Se
     Raises
     ------
     UserError
-        As :func:`python_jobs.warehouse.open_warehouse` does.
+        As :func:`python_jobs.warehouse.connection.open_warehouse` does.
     """
     with shown_phases() as phases, ExitStack() as stack:
         with phases.phase("start"):
@@ -70,13 +70,13 @@ def tracked_session(
     Raises
     ------
     UserError
-        As :func:`python_jobs.warehouse.open_warehouse` and
+        As :func:`python_jobs.warehouse.connection.open_warehouse` and
         :func:`python_jobs.tracking.open_tracking` do.
     """
     with shown_phases() as phases, ExitStack() as stack:
         with phases.phase("start"):
             warehouse = _enter(stack, dbt, (*modules, "python_jobs.tracking.quiet_mlflow"))
-            from python_jobs.jobs.going_live import find_live
+            from python_jobs.jobs.live import find_live
             from python_jobs.tracking.store import explained_mlflow, open_tracking
 
             tracking = open_tracking(warehouse.project.directory, experiment, model_name)
@@ -93,6 +93,6 @@ def _enter(
     question = Question(dbt)
     for module in modules:
         import_module(module)
-    from python_jobs.warehouse import open_warehouse
+    from python_jobs.warehouse.connection import open_warehouse
 
     return stack.enter_context(open_warehouse(question, create=create))

@@ -15,13 +15,13 @@ from python_jobs.commands.options import (
     warn,
 )
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt_project import DbtOptions
-from python_jobs.limits import Limits
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.evaluation.limits import Limits
 
 KERNELS = (
-    "python_jobs.reconstruction_kernel",
-    "python_jobs.ranking_kernel",
-    "python_jobs.explanation_kernel",
+    "python_jobs.evaluation.reconstruction_kernel",
+    "python_jobs.ranking.top_n_kernel",
+    "python_jobs.ranking.explanation_kernel",
 )
 """Modules whose functions are compiled, or loaded, when they are imported."""
 
@@ -75,9 +75,9 @@ def command(
     # skops first: its import looks through every module that is loaded.
     needed = ("skops.io", "python_jobs.jobs.train", *KERNELS)
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.gate import refusal
+        from python_jobs.commands.screens import show_training
+        from python_jobs.evaluation.gate import refusal
         from python_jobs.jobs.train import TrainOptions, train
-        from python_jobs.screens import show_training
 
         options = TrainOptions(
             settings=wanted.settings(job.tracking),

@@ -14,10 +14,10 @@ from python_jobs.commands.options import (
     setting,
 )
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.dbt.project import DbtOptions
 
 if TYPE_CHECKING:
-    from python_jobs.holdout import Protocol
+    from python_jobs.evaluation.holdout import Protocol
 
 
 @click.command("tune", short_help="Search better settings; register the best as challenger.")
@@ -50,10 +50,10 @@ def command(
         python_jobs tune --minutes 5
     """
     # skops first: its import looks through every module that is loaded.
-    needed = ("skops.io", "python_jobs.challenger")
+    needed = ("skops.io", "python_jobs.jobs.tune")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.challenger import tune
-        from python_jobs.screens import show_tuning
+        from python_jobs.commands.screens import show_tuning
+        from python_jobs.jobs.tune import tune
 
         start = wanted.settings(job.tracking)
         report = tune(job.warehouse, job.tracking, start, protocol, minutes, job.phases)

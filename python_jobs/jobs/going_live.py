@@ -7,74 +7,17 @@ good by the next command, so that it is a warning and no error.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from python_jobs.errors import UserError
+from python_jobs.jobs.live import Live, follow
 from python_jobs.publishing.commit import ChangedMeanwhileError, commit, published_but
-from python_jobs.publishing.history import PublishedRun, TrainingRun, current_run
+from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.retention import remove_old_runs
-from python_jobs.tracking.registry import (
-    CHAMPION,
-    RegisteredModel,
-    aliased,
-    follow,
-    load_model,
-    version_of,
-)
+from python_jobs.tracking.registry import CHAMPION, aliased
 from python_jobs.tracking.store import Tracking, is_store_error, reason
-from python_jobs.warehouse import Warehouse
-
-
-@dataclass(frozen=True)
-class Live:
-    """What is live as a job begins: what it commits against."""
-
-    run: PublishedRun | None
-    """ClickHouse's current run; None where nothing has been published."""
-    champion: str | None
-    """Version that MLflow's alias points at; None where there is none."""
-
-
-def find_live(warehouse: Warehouse, tracking: Tracking) -> tuple[Live, str]:
-    """Return what is live, and bring MLflow's alias in line with it.
-
-    Returns
-    -------
-    tuple
-        What is live, and a sentence on what was done or could not be; empty where all agreed.
-    """
-    run = current_run(warehouse)
-    if run is None:
-        return Live(None, None), ""
-    try:
-        before = follow(tracking, run)
-    except UserError as error:
-        return Live(run, aliased(tracking, run.model_name, CHAMPION)), f"Warning: {error}"
-    note = ""
-    if before:
-        note = (
-            f"MLflow's {CHAMPION} of {run.model_name} was {before}; it is version "
-            f"{run.model_version} now, whose lists are live (run {run.run_id})."
-        )
-    return Live(run, run.model_version), note
-
-
-def load_live(tracking: Tracking, live: Live) -> RegisteredModel:
-    """Return the model whose lists are live.
-
-    Raises
-    ------
-    UserError
-        If nothing is live, or its model is not in this store or cannot be read.
-    """
-    if live.run is None:
-        raise UserError(
-            "Nothing has been published yet, so that there is no model to go by.",
-            "Run `python_jobs train` first.",
-        )
-    return load_model(version_of(tracking, live.run))
+from python_jobs.warehouse.connection import Warehouse
 
 
 def go_live(

@@ -7,17 +7,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from python_jobs.assessment import Assessment
-from python_jobs.factorization import Factorization
-from python_jobs.gate import Size
-from python_jobs.interaction_columns import Interactions
+from python_jobs.evaluation.assessment import Assessment
+from python_jobs.evaluation.gate import Size
+from python_jobs.evaluation.reconstruction import reconstruction_metrics
+from python_jobs.interactions.columns import Interactions
+from python_jobs.model.factorization import Factorization
+from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import TrainingRun
-from python_jobs.reconstruction import reconstruction_metrics
-from python_jobs.settings import Settings
 from python_jobs.tracking.record import ModelRecord, Summary
 from python_jobs.tracking.registry import register_model
 from python_jobs.tracking.store import Tracking, log_mart, log_metrics, log_params, log_record
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 
 def run_tags(warehouse: Warehouse, interactions: Interactions) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from python_jobs.errors import UserError
-from python_jobs.jobs.going_live import Live, go_live
+from python_jobs.jobs.going_live import go_live
+from python_jobs.jobs.live import Live, version_of
 from python_jobs.publishing.history import PublishedRun, find_run
-from python_jobs.tracking.registry import version_of
 from python_jobs.tracking.store import Tracking
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 
 def roll_back(

@@ -7,30 +7,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from python_jobs.assessment import Assessment, assess
 from python_jobs.errors import UserError
-from python_jobs.factorization import Factorization, factorize
-from python_jobs.gate import Champion, Size, Verdict, judge, judge_unmeasured
-from python_jobs.holdout import Holdout, TooFewInteractionsError, hold_out
-from python_jobs.interaction_columns import Interactions
-from python_jobs.interactions import read_interactions
-from python_jobs.jobs.going_live import Live, go_live
+from python_jobs.evaluation.assessment import Assessment, assess
+from python_jobs.evaluation.gate import Champion, Size, Verdict, judge, judge_unmeasured
+from python_jobs.evaluation.holdout import Holdout, TooFewInteractionsError, hold_out
+from python_jobs.evaluation.limits import Limits
+from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.mart import read_interactions
+from python_jobs.interactions.popularity import popularity_of
+from python_jobs.interactions.users import cold_users
+from python_jobs.jobs.going_live import go_live
+from python_jobs.jobs.live import Live, version_of
 from python_jobs.jobs.recording import log_run, measure, run_tags, size_of
-from python_jobs.limits import Limits
-from python_jobs.popularity import popularity_of
+from python_jobs.model.factorization import Factorization, factorize
+from python_jobs.model.settings import Settings
+from python_jobs.model.weighting import weighed_by
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
-from python_jobs.publishing.rows import Ranked, cold_users, require_top, tables_of
-from python_jobs.settings import Settings
-from python_jobs.tracking.registry import load_summary, version_of
+from python_jobs.publishing.rows import Ranked, require_top, tables_of
+from python_jobs.tracking.registry import load_summary
 from python_jobs.tracking.store import log_metrics, tracked_run
-from python_jobs.weighting import weighed_by
 
 if TYPE_CHECKING:
     from python_jobs.progress import Phases
     from python_jobs.publishing.history import PublishedRun
     from python_jobs.tracking.store import Tracking
-    from python_jobs.warehouse import Warehouse
+    from python_jobs.warehouse.connection import Warehouse
 
 
 @dataclass(frozen=True)

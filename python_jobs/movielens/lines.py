@@ -7,9 +7,9 @@ good lines on as rows, another the others as rejected lines.
 
 from __future__ import annotations
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.movielens.release import FileFormat
 from python_jobs.movielens.tables import RawTables
-from python_jobs.relation import Relation
 
 DAY_SECONDS = 86_400
 ID = "nullIf(toUInt64OrNull(fields[{}]), 0)"

@@ -14,7 +14,8 @@ from python_jobs.movielens.lines import lay_views, send
 from python_jobs.movielens.release import BLOCK_BYTES, FileFormat, Release, count_lines
 from python_jobs.movielens.tables import COLUMNS, RawTables, staging, swap
 from python_jobs.progress import Phases
-from python_jobs.warehouse import Warehouse, error_code
+from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.explained_errors import error_code
 
 NO_SPACE_CODES = (243, 75)
 """NOT_ENOUGH_SPACE, and CANNOT_WRITE_TO_FILE_DESCRIPTOR, which is a full disk as a rule."""

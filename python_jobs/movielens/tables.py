@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
-from python_jobs.relation import Relation
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 TIME, NAME = "DateTime64(3, 'UTC')", "LowCardinality(String)"
 COLUMNS = {

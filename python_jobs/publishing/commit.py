@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from python_jobs.errors import InterruptedWithNewsError, UserError
 from python_jobs.publishing.history import ROW, PublishedRun, TrainingRun, current_run
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 TOKENS = 3
 """Tokens that are tried. A second one is needed only where the row that took the first has been

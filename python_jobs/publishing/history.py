@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from python_jobs.errors import UserError
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 
 @dataclass(frozen=True)

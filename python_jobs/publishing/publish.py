@@ -14,7 +14,7 @@ from dataclasses import replace
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.retention import remove_leftovers
 from python_jobs.publishing.staging import Columns, drop_staging, stage, swap
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 
 def place_rows(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from python_jobs.relation import Relation
-from python_jobs.warehouse import Warehouse
+from python_jobs.dbt.relation import Relation
+from python_jobs.warehouse.connection import Warehouse
 
 PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors")
 """Tables that are partitioned by ``run_id``. The lists come first: a run that has them

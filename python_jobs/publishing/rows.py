@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
-from python_jobs.explanations import Explanations, explain
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.staging import Columns
-from python_jobs.ranking import TopN, top_n_blocks
-from python_jobs.similarity import similar_movies
-from python_jobs.warehouse import Warehouse
+from python_jobs.ranking.explanations import Explanations, explain
+from python_jobs.ranking.similarity import similar_movies
+from python_jobs.ranking.top_n import TopN, top_n_blocks
 
 SIMILAR_PER_MOVIE = 20
 """Length of the list of similar movies."""
@@ -157,14 +156,3 @@ def movie_factors(ranked: Ranked) -> Iterator[Columns]:
             "feature": np.full(movies.size, feature, np.uint16),
             "weight": weights[movies],
         }
-
-
-def cold_users(warehouse: Warehouse) -> NDArray[np.uint64]:
-    """Return the users who have not interacted with anything, ascending."""
-    users = warehouse.project.model("mart_users")
-    result = warehouse.client.query(
-        f"select distinct user_id from {users} "
-        f"where user_id not in (select user_id from {warehouse.mart}) order by user_id",
-        column_oriented=True,
-    )
-    return np.array(result.result_set[0] if result.result_set else [], dtype=np.uint64)

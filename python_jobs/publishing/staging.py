@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.publishing.verification import verify
-from python_jobs.relation import Relation
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 """One block of a table: for each column but ``run_id`` its values, all of the same length."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
-from python_jobs.relation import Relation
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 LARGEST_ID = 2**64 - 1
 USERS_PER_CHECK = 20_000

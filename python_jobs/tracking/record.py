@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from python_jobs.settings import Settings
+from python_jobs.model.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np

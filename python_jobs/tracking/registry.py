@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-    from python_jobs.publishing.history import PublishedRun, TrainingRun
     from python_jobs.tracking.store import Tracking
 
 CHAMPION = "champion"
@@ -152,25 +151,6 @@ def require_version(tracking: Tracking, reference: str) -> Version:
     return found
 
 
-def version_of(tracking: Tracking, run: TrainingRun) -> Version:
-    """Return the version whose lists a published run holds.
-
-    Raises
-    ------
-    UserError
-        If this store does not have it, or has another model under its number.
-    """
-    found = find_version(tracking, run.model_name, run.model_version)
-    if found is None or found.run_id != run.mlflow_run_id:
-        raise UserError(
-            f"Run {run.run_id} holds the lists of version {run.model_version} of "
-            f"{run.model_name}, which is not in the MLflow store at {tracking.shown_uri}.",
-            "Check MLFLOW_TRACKING_URI: the store must be the one it was trained with. "
-            "`python_jobs train --force` starts anew in this one.",
-        )
-    return found
-
-
 def load_model(version: Version) -> RegisteredModel:
     """Fetch a version's model from the artifacts of its run; what is downloaded is removed again.
 
@@ -214,25 +194,3 @@ def _artifacts_gone(version: Version) -> UserError:
         f"The artifacts of {version} (run {version.run_id}) cannot be read.",
         "Restore them in the MLflow store, or train again with --force.",
     )
-
-
-def follow(tracking: Tracking, live: PublishedRun) -> str | None:
-    """Point the champion at what is live, if it points elsewhere; return what it pointed at.
-
-    Returns
-    -------
-    str or None
-        None where nothing had to be done; otherwise the version it was moved from, or ``no
-        version``.
-
-    Raises
-    ------
-    UserError
-        As :func:`version_of` does.
-    """
-    before = aliased(tracking, live.model_name, CHAMPION)
-    if before == live.model_version:
-        return None
-    version = version_of(tracking, live)
-    set_alias(tracking, version.name, CHAMPION, version.number)
-    return f"version {before}" if before else "no version"

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from python_jobs.dbt_project import DbtOptions
-from python_jobs.warehouse import Warehouse, open_warehouse
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.warehouse.connection import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from python_jobs.tracking.store import Tracking

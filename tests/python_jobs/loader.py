@@ -16,12 +16,12 @@ from typing import Any
 
 import clickhouse_connect
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.movielens import lines, loading, tables
 from python_jobs.movielens.release import Release
 from python_jobs.movielens.tables import COLUMNS
 from python_jobs.progress import Phases, peak_rss_mib
-from python_jobs.relation import Relation
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 
 def warehouse_of(client: Any, database: str = "raw", kind: str = "chdb") -> Warehouse:

@@ -18,14 +18,15 @@ from typing import Any
 
 import clickhouse_connect
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.jobs import going_live
+from python_jobs.jobs.live import find_live
 from python_jobs.progress import peak_rss_mib
 from python_jobs.publishing import publish, staging
 from python_jobs.publishing.commit import commit
 from python_jobs.publishing.history import current_run
-from python_jobs.relation import Relation
 from python_jobs.tracking.store import open_tracking
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 from tests.python_jobs.publishing_data import all_tables, run_of
 
 BEFORE_COMMIT = {
@@ -42,7 +43,7 @@ BEFORE_COMMIT = {
 """Where it is killed: a function as it begins, as the module calls it; how often it lives before;
 and what that means."""
 AFTER_COMMIT = {
-    "follow": (going_live, 1, "before MLflow's alias follows"),
+    "follow": (going_live, 0, "before MLflow's alias follows"),
     "remove_old_runs": (going_live, 0, "before old runs are dropped"),
 }
 
@@ -84,7 +85,7 @@ def main() -> None:
         commit(warehouse, run, before)
     else:
         tracking = open_tracking(Path(store), "dataflix-collaborative-filtering", "dataflix-nmf")
-        live, _ = going_live.find_live(warehouse, tracking)
+        live, _ = find_live(warehouse, tracking)
         going_live.go_live(warehouse, tracking, run, live, keep=5)
     print(round(peak_rss_mib()))
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from python_jobs.dbt_project import DbtOptions, Question
+from python_jobs.dbt.project import DbtOptions, Question
 from tests.python_jobs.conftest import REPOSITORY, SCRIPTS
 
 STATE = """
@@ -121,7 +121,7 @@ def test_a_database_that_cannot_be_written_is_named(unharmed):
     _refused(done, "/dev/null/chdb", "DATAFLIX_CHDB_PATH")
 
 
-@pytest.mark.parametrize("step", ["training:factorize", "publishing:swap"])
+@pytest.mark.parametrize("step", ["jobs.train:factorize", "publishing.publish:swap"])
 def test_ctrl_c_leaves_the_previous_run_current(trained_project, tmp_path, step):
     project = trained_project.copy(tmp_path / "project")
     before = project.query(STATE)
@@ -162,10 +162,10 @@ def odd_marts(trained_project, tmp_path_factory):
             (["sql", f"create table {MART} as {KEPT}"], {}),
             (["train"], {}),
             (["sql", ALONE.format("user_id")], {}),
-            (["train", "--top", "1"], {}),
+            (["train", "--top", "1", "--force"], {}),
             (["sql", f"create or replace table {MART} as {KEPT}"], {}),
             (["sql", ALONE.format("movie_id")], {}),
-            (["train", "--top", "1"], {}),
+            (["train", "--top", "1", "--force"], {}),
         ]
     )
     trainings = [done for done in outcomes if "train" in done.args]

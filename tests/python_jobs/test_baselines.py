@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, random_array
 
-from python_jobs.baselines import most_popular, pure_svd
+from python_jobs.evaluation.baselines import most_popular, pure_svd
 
 
 @pytest.fixture(scope="module")

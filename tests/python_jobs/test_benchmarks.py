@@ -14,9 +14,9 @@ from benchmarks.peers import compare
 from benchmarks.run import phases_of
 from benchmarks.scratch import measured
 from benchmarks.usual_recipe import all_cells, recommend
+from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.progress import Phases
-from python_jobs.ranking import top_n
-from python_jobs.reconstruction import reconstruction_metrics
+from python_jobs.ranking.top_n import top_n
 
 TINY = Size("tiny", 400, 300, 16_000, 0.16)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.python_jobs.conftest import Project
+from tests.python_jobs.conftest import REPOSITORY, Project
+from tests.python_jobs.test_your_data import run_sql
 
 PERSONAL_TARGET = """
 dataflix:
@@ -94,15 +96,39 @@ def test_everything_is_described(built_project: Project) -> None:
     }
 
 
-def test_a_build_leaves_the_seeds_alone(built_project: Project, tmp_path: Path) -> None:
+def seeded(project: Project) -> list[str]:
+    text = (project.directory / "target" / "run_results.json").read_text(encoding="utf-8")
+    built = [one["unique_id"] for one in json.loads(text)["results"]]
+    return [name for name in built if name.startswith("seed.")]
+
+
+def test_a_build_leaves_the_samples_seeds_alone_and_builds_a_packages(
+    built_project: Project, tmp_path: Path
+) -> None:
     project = built_project.copy(tmp_path)
+    package = tmp_path / "dbt_packages" / "calendar"
+    (package / "seeds").mkdir(parents=True)
+    (package / "dbt_project.yml").write_text("name: calendar\nversion: 1.0.0\n")
+    (package / "seeds" / "holidays.csv").write_text("day,name\n2026-01-01,New Year\n")
+    (tmp_path / "packages.yml").write_text("packages: [{local: dbt_packages/calendar}]\n")
+
     project.dbt("build", "--resource-type", "seed")
-    results = json.loads((tmp_path / "target" / "run_results.json").read_text(encoding="utf-8"))
-    assert not [one for one in results["results"] if one["unique_id"].startswith("seed.")]
+    assert seeded(project) == ["seed.calendar.holidays"]
+    project.dbt("build", "--select", "package:calendar")
+    assert seeded(project) == ["seed.calendar.holidays"]
 
     done = project.run("dbt", "build", "--exclude", "resource_type:model")
     assert done.returncode != 0
-    assert "--exclude resource_type:seed" in done.stdout
+    assert "--exclude package:dataflix,resource_type:seed" in done.stdout
+
+
+def test_the_training_jobs_exposure_names_what_the_jobs_read(built_project: Project) -> None:
+    files = (REPOSITORY / "python_jobs").rglob("*.py")
+    code = " ".join(file.read_text(encoding="utf-8") for file in files)
+    exposure = manifest_of(built_project)["exposures"]["exposure.dataflix.training_job"]
+    assert {
+        name.removeprefix("model.dataflix.") for name in exposure["depends_on"]["nodes"]
+    } == set(re.findall(r'\bmodel\("(\w+)"\)', code))
 
 
 def test_a_run_without_raw_tables_says_what_to_do(built_project: Project, tmp_path: Path) -> None:
@@ -111,6 +137,39 @@ def test_a_run_without_raw_tables_says_what_to_do(built_project: Project, tmp_pa
     done = project.run("dbt", "run", "--select", "stg_dataflix__ratings")
     assert done.returncode != 0
     assert "There is no raw table raw.ratings on target embedded. Run `dbt seed`" in done.stdout
+
+
+def test_freshness_goes_by_the_teams_load_time_in_names_with_dots(
+    built_project: Project, tmp_path: Path
+) -> None:
+    project = built_project.copy(tmp_path)
+    tables = ("users", "movies", "ratings", "watched_movies")
+    run_sql(
+        project,
+        "create database `lake.raw`",
+        *(
+            f"create view `lake.raw`.`{table}.v1` as "
+            f"select *, toDateTime('2001-02-03 04:05:06', 'UTC') as _loaded_at from raw.{table}"
+            for table in tables
+        ),
+    )
+    lake = {"raw_database": "lake.raw", "raw_loaded_at": "_loaded_at"}
+    names = {f"raw_{table}": f"{table}.v1" for table in tables}
+    project.dbt("source", "freshness", "--vars", json.dumps(lake | names))
+    found = json.loads((tmp_path / "target" / "sources.json").read_text(encoding="utf-8"))
+    loaded = {one["unique_id"].split(".")[-1]: one["max_loaded_at"] for one in found["results"]}
+    for table in ("users", "ratings", "watched_movies"):
+        assert loaded[table].startswith("2001-02-03T04:05:06")
+
+
+def test_names_that_cannot_be_quoted_everywhere_are_refused(
+    built_project: Project, tmp_path: Path
+) -> None:
+    project = built_project.copy(tmp_path)
+    odd = {"raw_users": "us\\ers", "raw_movies": "mo'vies", "raw_ratings": "rat`ings"}
+    done = project.run("dbt", "run", "--vars", json.dumps(odd | {"raw_database": 'la"ke'}))
+    assert done.returncode != 0
+    assert "are not supported: la\"ke, us\\ers, mo'vies, rat`ings." in done.stdout
 
 
 def test_a_database_that_cannot_be_opened_is_explained(

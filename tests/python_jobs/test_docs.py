@@ -18,12 +18,12 @@ import pytest
 from PIL import Image
 
 from python_jobs.cli import COMMANDS, cli
-from python_jobs.evaluation import evaluate_factors
-from python_jobs.factorization import factorize
-from python_jobs.holdout import hold_out
-from python_jobs.interactions import read_interactions
-from python_jobs.reconstruction import reconstruction_metrics
-from python_jobs.settings import Settings
+from python_jobs.evaluation.assessment import evaluate_factors
+from python_jobs.evaluation.holdout import hold_out
+from python_jobs.evaluation.reconstruction import reconstruction_metrics
+from python_jobs.interactions.mart import read_interactions
+from python_jobs.model.factorization import factorize
+from python_jobs.model.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "collaborative_filtering.md"

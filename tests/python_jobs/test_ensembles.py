@@ -11,8 +11,8 @@ from scipy.optimize import nnls
 from scipy.sparse import csr_matrix, random_array
 from sklearn.decomposition import NMF
 
-from python_jobs.factorization import factorize, fold_in, member_ranks, scale_users
-from python_jobs.settings import Settings
+from python_jobs.model.factorization import factorize, fold_in, member_ranks, scale_users
+from python_jobs.model.settings import Settings
 
 RANKS = (2, 5, 3)
 

@@ -12,15 +12,15 @@ import pytrec_eval
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.evaluation import (
+from python_jobs.evaluation.assessment import evaluate_factors
+from python_jobs.evaluation.holdout import Holdout
+from python_jobs.evaluation.list_metrics import (
     EMPTY,
     LENGTH,
-    evaluate_factors,
     evaluate_lists,
     judged_users,
     popularity_ranks,
 )
-from python_jobs.holdout import Holdout
 
 REFERENCE = Path(__file__).parent / "reference" / "rectools_metrics.json"
 TREC_EVAL = {

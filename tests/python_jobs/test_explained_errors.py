@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from python_jobs.dbt_project import Credentials, DbtProject
+from python_jobs.dbt.project import Credentials, DbtProject
 from python_jobs.errors import UserError
-from python_jobs.warehouse import explained_errors, new_client
+from python_jobs.warehouse.connection import new_client
+from python_jobs.warehouse.explained_errors import explained_errors
 
 PROXY = "<html><body><h1>Error code: 60</h1>by the proxy</body></html>"
 CLICKHOUSE = {

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
-from python_jobs.explanation_kernel import ENOUGH, MOST_NAMED, RANKS
-from python_jobs.explanations import explain
-from python_jobs.factorization import factorize
-from python_jobs.ranking import TopN, top_n_blocks
-from python_jobs.settings import Settings
+from python_jobs.model.factorization import factorize
+from python_jobs.model.settings import Settings
+from python_jobs.ranking.explanation_kernel import ENOUGH, MOST_NAMED, RANKS
+from python_jobs.ranking.explanations import explain
+from python_jobs.ranking.top_n import TopN, top_n_blocks
 
 
 def contributions(

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_matrix
 
-from python_jobs.factorization import factorize
-from python_jobs.reconstruction import reconstruction_metrics
-from python_jobs.settings import Settings, choose_rank
+from python_jobs.evaluation.reconstruction import reconstruction_metrics
+from python_jobs.model.factorization import factorize
+from python_jobs.model.settings import Settings, choose_rank
 
 SIDES = st.integers(1, 9)
 

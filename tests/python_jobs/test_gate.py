@@ -10,15 +10,14 @@ import pytest
 from mlflow import MlflowClient
 from scipy.sparse import csr_matrix
 
-from python_jobs.assessment import assess
 from python_jobs.errors import UserError
-from python_jobs.evaluation import evaluate_settings
-from python_jobs.gate import Champion, Size, judge, judge_unmeasured, refusal, shrunk
-from python_jobs.holdout import hold_out
-from python_jobs.interaction_columns import Interactions
+from python_jobs.evaluation.assessment import assess, evaluate_settings
+from python_jobs.evaluation.gate import Champion, Size, judge, judge_unmeasured, refusal, shrunk
+from python_jobs.evaluation.holdout import hold_out
+from python_jobs.evaluation.limits import Limits
+from python_jobs.interactions.columns import Interactions
 from python_jobs.jobs.train import TrainOptions, evaluate
-from python_jobs.limits import Limits
-from python_jobs.settings import Settings
+from python_jobs.model.settings import Settings
 
 CURRENT = """
 select run_id, count(), sum(cityHash64(user_id, rank, movie_id, score))

@@ -10,7 +10,8 @@ from mlflow.exceptions import MlflowException
 
 from python_jobs.errors import UserError
 from python_jobs.jobs import going_live
-from python_jobs.jobs.going_live import find_live, go_live, load_live
+from python_jobs.jobs.going_live import go_live
+from python_jobs.jobs.live import find_live, load_live
 from python_jobs.jobs.roll_back import roll_back
 from python_jobs.jobs.train import champion_of
 from python_jobs.publishing import commit as commit_module

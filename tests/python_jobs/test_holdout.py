@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from python_jobs import histories
 from python_jobs.errors import UserError
-from python_jobs.holdout import Holdout, hold_out
+from python_jobs.evaluation.holdout import Holdout, hold_out
+from python_jobs.interactions import histories
 
 Cells = list[tuple[int, int, int]]
 

@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from python_jobs.challenger import read_to_try
+from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
-from python_jobs.interactions import read_history, read_interactions
-from python_jobs.relation import Relation
-from python_jobs.settings import Settings
-from python_jobs.warehouse import Warehouse
+from python_jobs.interactions.mart import read_history, read_interactions
+from python_jobs.jobs.tune import read_to_try
+from python_jobs.model.settings import Settings
+from python_jobs.warehouse.connection import Warehouse
 
 COLUMNS = ["user_id", "movie_id", "interaction_score", "milliseconds"]
 CREATE = """

@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 
 from python_jobs.errors import UserError
-from python_jobs.gate import RefusedError
-from python_jobs.holdout import TooFewInteractionsError
+from python_jobs.evaluation.gate import RefusedError
+from python_jobs.evaluation.holdout import TooFewInteractionsError
+from python_jobs.evaluation.limits import Limits
 from python_jobs.jobs import train as train_module
-from python_jobs.jobs.going_live import find_live
+from python_jobs.jobs.live import find_live
+from python_jobs.jobs.score import ScoreOptions, score
 from python_jobs.jobs.train import TrainOptions, train
-from python_jobs.limits import Limits
+from python_jobs.model.settings import Settings
 from python_jobs.progress import Phases
 from python_jobs.publishing import staging
 from python_jobs.publishing.commit import commit
 from python_jobs.publishing.history import current_run
 from python_jobs.publishing.retention import PUBLISHED_TABLES
-from python_jobs.scoring import ScoreOptions, score
-from python_jobs.settings import Settings
 from python_jobs.tracking.registry import CHALLENGER, CHAMPION, aliased, set_alias
 
 MODEL = "dataflix-nmf"

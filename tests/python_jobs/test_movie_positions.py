@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from python_jobs.errors import UserError
-from python_jobs.movie_positions import LARGEST_TABLE_ID, MoviePositions
+from python_jobs.interactions.movie_positions import LARGEST_TABLE_ID, MoviePositions
 
 
 def ids(*values):

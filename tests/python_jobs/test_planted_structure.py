@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from python_jobs.factorization import factorize
-from python_jobs.ranking import top_n
-from python_jobs.settings import Settings
+from python_jobs.model.factorization import factorize
+from python_jobs.model.settings import Settings
+from python_jobs.ranking.top_n import top_n
 
 BLOCKS, USERS_PER_BLOCK, MOVIES_PER_BLOCK = 4, 30, 12
 

@@ -8,7 +8,7 @@ import threading
 
 from rich.progress import Progress
 
-from python_jobs.interactions import read_interactions
+from python_jobs.interactions.mart import read_interactions
 from python_jobs.progress import Bar
 from tests.python_jobs.conftest import SCRIPTS
 

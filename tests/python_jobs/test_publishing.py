@@ -12,7 +12,7 @@ from python_jobs.errors import UserError
 from python_jobs.publishing import staging, verification
 from python_jobs.publishing.commit import ChangedMeanwhileError, commit
 from python_jobs.publishing.history import current_run, find_run, list_runs
-from python_jobs.warehouse import Warehouse, new_client
+from python_jobs.warehouse.connection import Warehouse, new_client
 from tests.python_jobs.publishing_data import FIRST_MOVIE, lists, publish, rollback, run_of
 
 CURRENT = """

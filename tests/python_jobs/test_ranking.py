@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs import compiled
-from python_jobs.ranking import TopN, top_n, top_n_blocks
+from python_jobs.ranking.top_n import TopN, top_n, top_n_blocks
 
 Factors = tuple[NDArray[np.float32], NDArray[np.float32], csr_matrix]
 
@@ -177,7 +177,7 @@ def test_one_user_alone_equals_that_user_in_the_batch() -> None:
 
 def test_takes_arrays_as_they_come_from_disk() -> None:
     """Read-only, Fortran-ordered or 64-bit inputs give the same, and compile nothing again."""
-    from python_jobs.ranking_kernel import rank_users
+    from python_jobs.ranking.top_n_kernel import rank_users
 
     W, H, seen = make(40, 300, 5)
     expected = top_n(W, H, seen, 9)
@@ -228,7 +228,8 @@ def test_refuses_what_does_not_fit() -> None:
 
 def test_the_import_is_cheap() -> None:
     code = (
-        "import sys, python_jobs.ranking, python_jobs.explanations, python_jobs.similarity\n"
+        "import sys\n"
+        "from python_jobs.ranking.top_n import explanations, similarity, top_n\n"
         "sys.exit('numba' in sys.modules or 'scipy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -237,13 +238,13 @@ def test_the_import_is_cheap() -> None:
 def test_a_directory_that_cannot_be_written_costs_only_the_cache(tmp_path: Path) -> None:
     """No __pycache__ and no cache directory: compiled in memory, with the same result."""
     package = tmp_path / "python_jobs"
-    package.mkdir()
-    for name in ("__init__.py", "compiled.py", "ranking_kernel.py"):
-        (package / name).write_bytes(Path(compiled.__file__).with_name(name).read_bytes())
-    (package / "__pycache__").write_text("a file where numba wants a directory")
+    (package / "ranking").mkdir(parents=True)
+    for name in ("__init__.py", "compiled.py", "ranking/__init__.py", "ranking/top_n_kernel.py"):
+        (package / name).write_bytes((Path(compiled.__file__).parent / name).read_bytes())
+    (package / "ranking/__pycache__").write_text("a file where numba wants a directory")
     code = (
         "import numpy as np\n"
-        "from python_jobs.ranking_kernel import any_reaches\n"
+        "from python_jobs.ranking.top_n_kernel import any_reaches\n"
         "assert any_reaches.stats.cache_path is None, any_reaches.stats\n"
         "assert any_reaches(np.ones(3, np.float32), np.float32(1))\n"
     )

@@ -7,7 +7,7 @@ import re
 import shlex
 from itertools import groupby
 
-from python_jobs.pipeline import REFRESH
+from python_jobs.commands.steps import REFRESH
 from tests.python_jobs.conftest import REPOSITORY
 
 BLOCKS = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "README.md").read_text(), flags=re.DOTALL)

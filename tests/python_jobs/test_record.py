@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from python_jobs.errors import UserError
-from python_jobs.settings import Settings
+from python_jobs.model.settings import Settings
 from python_jobs.tracking.record import ModelRecord, Summary, load_record, save_record
 
 RECORD = ModelRecord(

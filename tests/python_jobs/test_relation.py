@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from python_jobs.commands.load_movielens import show_load
-from python_jobs.dbt_project import DbtProject
-from python_jobs.interactions import read_interactions
+from python_jobs.dbt.project import DbtProject
+from python_jobs.dbt.relation import Relation
+from python_jobs.interactions.mart import read_interactions
 from python_jobs.movielens import tables as movielens_tables
 from python_jobs.movielens.loading import load
 from python_jobs.movielens.release import Release
 from python_jobs.movielens.tables import staging
 from python_jobs.progress import Phases
 from python_jobs.publishing.history import list_runs
-from python_jobs.relation import Relation
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 from tests.python_jobs.movielens_files import write_csv
 from tests.python_jobs.publishing_data import lists, publish, rollback, run_of
 

@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.evaluation import evaluate_settings
-from python_jobs.factorization import scale_users
-from python_jobs.holdout import Holdout, hold_out
-from python_jobs.search import Trial, search, validation_splits
-from python_jobs.search_space import SearchSpace, ensembles
-from python_jobs.settings import Settings
+from python_jobs.evaluation.assessment import evaluate_settings
+from python_jobs.evaluation.holdout import Holdout, hold_out
+from python_jobs.model.factorization import scale_users
+from python_jobs.model.settings import Settings
+from python_jobs.tuning.search import Trial, search, validation_splits
+from python_jobs.tuning.search_space import SearchSpace, ensembles
 
 
 @pytest.fixture(scope="module")

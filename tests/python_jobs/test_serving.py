@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from python_jobs import serving
 from python_jobs.errors import UserError
-from python_jobs.factorization import factorize
-from python_jobs.interactions import read_interactions
-from python_jobs.popularity import popularity_in, popularity_of
-from python_jobs.serving import recommend
-from python_jobs.settings import Settings
+from python_jobs.interactions.mart import read_interactions
+from python_jobs.interactions.popularity import popularity_in, popularity_of
+from python_jobs.jobs import recommend as recommend_job
+from python_jobs.jobs.recommend import recommend
+from python_jobs.model.factorization import factorize
+from python_jobs.model.settings import Settings
 from python_jobs.tracking.record import ModelRecord, Summary
 from python_jobs.tracking.registry import RegisteredModel, Version
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse.connection import Warehouse
 
 SETTINGS = Settings(3, max_iter=20)
 GONE = 10**6
@@ -45,7 +45,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         scans.append(movie_ids.size)
         return popularity_in(warehouse, movie_ids)
 
-    monkeypatch.setattr(serving, "popularity_in", counting)
+    monkeypatch.setattr(recommend_job, "popularity_in", counting)
     return scans
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from python_jobs.errors import UserError
-from python_jobs.settings import Settings
+from python_jobs.model.settings import Settings
 
 NAN, INFINITY = float("nan"), float("inf")
 IMPOSSIBLE: dict[str, list[Any]] = {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from python_jobs.similarity import similar_movies
+from python_jobs.ranking.similarity import similar_movies
 
 Pairs = dict[int, list[tuple[int, float]]]
 

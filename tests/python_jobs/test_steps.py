@@ -7,9 +7,9 @@ import click
 import pytest
 
 from python_jobs.cli import cli
-from python_jobs.dbt_project import DbtOptions
+from python_jobs.commands.steps import REFRESH, SEED, StepError, run_steps
+from python_jobs.dbt.project import DbtOptions
 from python_jobs.errors import UserError
-from python_jobs.pipeline import REFRESH, SEED, StepError, run_steps
 
 SERVER = DbtOptions(target="server")
 MARTS = "dbt build --select source:recommender+ --target server"
@@ -28,7 +28,7 @@ def ran(monkeypatch):
         commands.append([Path(command[0]).name, *command[1:]])
         return CompletedProcess(command, commands.codes.get(len(commands), 0))
 
-    monkeypatch.setattr("python_jobs.pipeline.subprocess.run", run)
+    monkeypatch.setattr("python_jobs.commands.steps.subprocess.run", run)
     return commands
 
 

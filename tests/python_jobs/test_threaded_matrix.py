@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import NMF
 
-from python_jobs import threaded_matrix
-from python_jobs.factorization import factorize
-from python_jobs.settings import Settings
-from python_jobs.threaded_matrix import movie_blocks, on_all_cores, user_blocks
+from python_jobs.model import threaded_matrix
+from python_jobs.model.factorization import factorize
+from python_jobs.model.settings import Settings
+from python_jobs.model.threaded_matrix import movie_blocks, on_all_cores, user_blocks
 
 
 def make(users, movies, density=0.2):

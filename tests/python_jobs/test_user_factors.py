@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from python_jobs.factorization import factorize, fold_in
-from python_jobs.interaction_columns import Interactions
-from python_jobs.settings import Settings
+from python_jobs.interactions.columns import Interactions
+from python_jobs.jobs.user_factors import aligned, user_factors
+from python_jobs.model.factorization import factorize, fold_in
+from python_jobs.model.settings import Settings
+from python_jobs.model.weighting import weigh
 from python_jobs.tracking.record import ModelRecord, Summary
 from python_jobs.tracking.registry import RegisteredModel, Version
-from python_jobs.user_factors import aligned, user_factors
-from python_jobs.weighting import weigh
 
 SETTINGS = Settings(4, recency=1.0, user_scaling=0.5)
 USERS, MOVIES = 30, 20

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from python_jobs.settings import Settings
-from python_jobs.weighting import weigh
+from python_jobs.model.settings import Settings
+from python_jobs.model.weighting import weigh
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,100 @@
+"""dbt and the jobs in order, each as the command that a person would type."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.errors import REFUSED, UserError
+
+DOWNSTREAM = "source:recommender+"
+"""dbt's selector of everything that is built on what python_jobs publishes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the pipeline."""
+
+    program: str
+    """``dbt`` or ``python_jobs``."""
+    arguments: Sequence[str]
+    after_failure: str
+    """What is live when the step has failed, and what is left to do; ``{downstream}`` stands for
+    the command that builds the marts on what is published."""
+
+    def words(self, dbt: DbtOptions) -> list[str]:
+        """Return the command with dbt's options, which both programs take."""
+        return [self.program, *self.arguments, *dbt.arguments()]
+
+
+class StepError(UserError):
+    """A step failed; the pipeline ends with its exit code, so that a scheduler can tell why."""
+
+    def __init__(self, exit_code: int, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
+
+
+UNTOUCHED = "No training had begun: what was published before is still current."
+SEED = Step("dbt", ["seed"], UNTOUCHED)
+BUILD = Step("dbt", ["build", "--selector", "before_training"], UNTOUCHED)
+TRAIN = Step(
+    "python_jobs",
+    ["train"],
+    "Its messages say whether it had published by then, and `python_jobs runs` which run is "
+    "current. Dashboards follow that run with `{downstream}`.",
+)
+MARTS = Step(
+    "dbt",
+    ["build", "--select", DOWNSTREAM],
+    "The training before it is done; `python_jobs runs` shows which run is current. What is left "
+    "to do: `{downstream}`.",
+)
+REFRESH = (BUILD, TRAIN, MARTS)
+"""From raw tables to dashboards: what a scheduler runs."""
+
+
+def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
+    """Run the steps one after the other, each in a process of its own; stop at the first failure.
+
+    A process each, because the embedded database belongs to one process at a time. A training that
+    the gate refuses stops nothing: the marts follow the new raw data all the same.
+
+    Raises
+    ------
+    StepError
+        If a step fails, or, at the end, if the gate refused. What the step printed says why.
+    """
+    environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **os.environ}
+    refusal: StepError | None = None
+    for number, step in enumerate(steps, start=1):
+        shown = shlex.join(step.words(dbt))
+        click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
+        # From this very environment, activated or not.
+        program = Path(sysconfig.get_path("scripts")) / step.program
+        command = [str(program), *step.words(dbt)[1:]]
+        code = subprocess.run(command, env=environment, check=False).returncode
+        place = f"Step {number} of {len(steps)}"
+        if code == REFUSED and step is TRAIN:
+            refusal = StepError(
+                code,
+                f"{place} was refused by the gate: {shown} (exit code {code}).",
+                "What was live before still is, and the marts are built on it.",
+            )
+        elif code:
+            downstream = shlex.join(MARTS.words(dbt))
+            raise StepError(
+                code,
+                f"{place} failed: {shown} (exit code {code}). Its own messages are above.",
+                step.after_failure.format(downstream=downstream),
+            )
+    if refusal:
+        raise refusal

@@ -1,0 +1,170 @@
+"""What dbt knows: where ClickHouse is, and which relation has which name.
+
+dbt's profile is the one place that says where ClickHouse is, and its manifest the one place that
+says what a model is called there. Both are asked through dbt itself, so that targets, prefixes,
+vars and environment variables mean here what they mean to ``dbt run``.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from python_jobs.dbt.relation import Relation
+from python_jobs.errors import UserError
+
+
+@dataclass(frozen=True)
+class DbtOptions:
+    """dbt's own options; None leaves it to dbt's environment variable or default."""
+
+    project_dir: Path | None = None
+    """Directory of ``dbt_project.yml``; the working directory by default."""
+    profiles_dir: Path | None = None
+    """Directory of ``profiles.yml``; dbt looks in the project and then in ``~/.dbt`` by default."""
+    target: str | None = None
+    """Target of the profile; the profile's own default by default."""
+
+    def arguments(self) -> list[str]:
+        """Return the options as dbt's command line spells them."""
+        named = {
+            "--project-dir": self.project_dir,
+            "--profiles-dir": self.profiles_dir,
+            "--target": self.target,
+        }
+        return [word for flag, value in named.items() if value for word in (flag, str(value))]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a connection needs of the profile's target; each under dbt's own name for it."""
+
+    type: str
+    """``chdb`` or ``clickhouse``."""
+    chdb_path: str = ""
+    """Directory of an embedded database; a relative one is relative to the project."""
+    host: str = ""
+    port: int | None = None
+    user: str | None = None
+    password: str = field(default="", repr=False)
+    secure: bool = False
+    verify: bool = True
+    client_cert: str | None = None
+    client_cert_key: str | None = None
+    server_host_name: str | None = None
+    connect_timeout: int = 10
+    send_receive_timeout: int = 300
+    compression: str = ""
+    custom_settings: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class DbtProject:
+    """A parsed project: its directory, the target's credentials and the names of its relations."""
+
+    directory: Path
+    """Directory of ``dbt_project.yml``, absolute."""
+    target: str
+    """Name of the target in use."""
+    credentials: Credentials
+    """Where that target's ClickHouse is."""
+    models: dict[str, Relation]
+    """Where each enabled model is, by name."""
+    sources: dict[str, Relation]
+    """Where each enabled source table is, by ``source.table``."""
+
+    def model(self, name: str) -> Relation:
+        """Return where a model is.
+
+        Raises
+        ------
+        UserError
+            If the project has no enabled model of that name.
+        """
+        return self._relation(name, self.models)
+
+    def source(self, source: str, table: str) -> Relation:
+        """Return where a source table is.
+
+        Raises
+        ------
+        UserError
+            If the project has no enabled source of that name.
+        """
+        return self._relation(f"{source}.{table}", self.sources)
+
+    def _relation(self, name: str, known: dict[str, Relation]) -> Relation:
+        if name not in known:
+            raise UserError(
+                f"The dbt project in {self.directory} has no enabled node called {name}.",
+                "Run `dbt ls` to see what it has; python_jobs needs the models as shipped.",
+            )
+        return known[name]
+
+
+class Question:
+    """dbt reading the project in a process of its own; the asker may do something else meanwhile.
+
+    Parameters
+    ----------
+    options
+        dbt's options; they choose the project, the profile and the target.
+    """
+
+    def __init__(self, options: DbtOptions) -> None:
+        self._options = options
+        self._process = subprocess.Popen(
+            # -P: what lies in the working directory is data, whatever it is called.
+            [sys.executable, "-P", "-m", "python_jobs.dbt.answers", *options.arguments()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def answer(self) -> DbtProject:
+        """Wait for dbt's answer.
+
+        Raises
+        ------
+        UserError
+            If dbt finds no project, no profile, no such target, or an error in any of them.
+        KeyboardInterrupt
+            If Ctrl-C, which reaches both processes, ended the other one and was lost in this one:
+            Python ignores it in the middle of an import.
+        """
+        said, complaint = self._process.communicate()
+        # An interrupt while its interpreter starts ends the process in another way.
+        if self._process.returncode == -signal.SIGINT or complaint.endswith("KeyboardInterrupt\n"):
+            raise KeyboardInterrupt
+        if self._process.returncode:
+            last = (complaint.strip() or "it ended without a word").splitlines()[-1]
+            found: dict[str, Any] = {"error": last}
+        else:
+            found = json.loads(said)
+        if "error" in found:
+            raise UserError(
+                f"dbt cannot read the project: {found['error']}", _parse_hint(self._options)
+            )
+        return DbtProject(
+            directory=Path(found["directory"]),
+            target=found["target"],
+            credentials=Credentials(**found["credentials"]),
+            models={name: Relation(*place) for name, place in found["models"].items()},
+            sources={name: Relation(*place) for name, place in found["sources"].items()},
+        )
+
+
+def _parse_hint(options: DbtOptions) -> str:
+    project = options.project_dir or Path()
+    if not (project / "dbt_project.yml").is_file():
+        return "Run from the project's directory, or name it with --project-dir."
+    return (
+        "Run `dbt debug` with the same options to see what dbt sees. A missing profile: "
+        "`cp profiles.yml.example profiles.yml`."
+    )

@@ -1,0 +1,78 @@
+"""How good a model's lists are: fitted on a training part, judged on what was held out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from python_jobs.evaluation.baselines import most_popular, pure_svd
+from python_jobs.evaluation.holdout import Holdout
+from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lists, judged_users
+from python_jobs.model.factorization import factorize
+from python_jobs.model.settings import Settings, choose_rank
+from python_jobs.model.weighting import weigh
+from python_jobs.ranking.top_n import top_n
+
+HEADLINE = "ndcg_at_10"
+"""The metric that the gate, the baselines' test and the tables go by."""
+
+Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One model and its two baselines, judged on the same holdout."""
+
+    model: Evaluation
+    baselines: dict[str, Evaluation]
+    """``popularity`` and ``puresvd``, the latter of the rank of the model's largest member."""
+
+    def metrics(self) -> dict[str, float]:
+        """Return everything flat, the baselines' metrics under ``<baseline>_<metric>``."""
+        flat = dict(self.model.metrics)
+        for name, baseline in self.baselines.items():
+            flat |= {f"{name}_{metric}": value for metric, value in baseline.metrics.items()}
+        return flat
+
+
+def assess(holdout: Holdout, settings: Settings) -> Assessment:
+    """Fit the settings and the baselines on the training part, and judge them on the rest."""
+    rank = choose_rank(*holdout.train.shape, max(settings.ranks))
+    baselines: dict[str, Callable[[csr_matrix], Factors]] = {
+        "popularity": most_popular,
+        "puresvd": lambda train: pure_svd(train, rank),
+    }
+    return Assessment(
+        model=evaluate_settings(settings, holdout),
+        baselines={
+            name: evaluate_factors(*fit(holdout.train), holdout) for name, fit in baselines.items()
+        },
+    )
+
+
+def evaluate_factors(
+    W: NDArray[np.float32], H: NDArray[np.float32], holdout: Holdout
+) -> Evaluation:
+    """Rank by the scores W × H, without the movies of the training part, and judge the lists.
+
+    Parameters
+    ----------
+    W, H
+        Factors fitted on ``holdout.train``: users × k and k × movies, of any sign.
+    holdout
+        The split.
+    """
+    users = judged_users(holdout)
+    seen = holdout.train[users]
+    lists, _ = top_n(np.ascontiguousarray(W[users]), H, seen, LENGTH)
+    return evaluate_lists(lists, holdout)
+
+
+def evaluate_settings(settings: Settings, holdout: Holdout) -> Evaluation:
+    """Fit the settings on the training part, and judge their lists on the rest."""
+    fitted = factorize(weigh(holdout.train, holdout.train_timestamps, settings), settings)
+    return evaluate_factors(fitted.W, fitted.H, holdout)

@@ -1,0 +1,189 @@
+"""The gate: nothing goes live that ranks worse than what is live, or that learned from a torso.
+
+It is handed figures and knows neither MLflow nor ClickHouse. A new run is held against what can
+fail, whatever its settings are: the champion's settings on the same split, the most popular movies
+on the same split, what the champion itself was measured at, and the size of the mart that the
+current run was made from. What cannot be measured refuses, unless nothing is live yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from python_jobs.errors import REFUSED, UserError
+from python_jobs.evaluation.assessment import HEADLINE, Assessment, evaluate_settings
+from python_jobs.evaluation.holdout import Holdout
+from python_jobs.evaluation.limits import Limits
+from python_jobs.model.settings import Settings
+
+NOT_MEASURABLE = (
+    "nobody has enough interactions to hold any out, so that it cannot be compared with what is "
+    "live"
+)
+
+
+class RefusedError(UserError):
+    """What was made is worse than what is live, or cannot be compared: it was not published."""
+
+    exit_code = REFUSED
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there was to learn from."""
+
+    users: int
+    movies: int
+    interactions: int
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What is live: how it was made, and how it measured then."""
+
+    version: str
+    settings: Settings
+    recorded: float | None
+    """NDCG@10 when it was trained; None where it was not evaluated."""
+    size: Size
+    """Of the mart that the current run was made from."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a new run may go live, and if not, why."""
+
+    reasons: tuple[str, ...] = ()
+    """What speaks against it, in words; empty where it may go live."""
+    champion_ndcg: float | None = None
+    """NDCG@10 of the champion's settings, fitted anew on the same split: the champion's factors
+    may have seen the holdout. None where they are the new run's own."""
+    champion_recorded: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run may go live."""
+        return not self.reasons
+
+    def metrics(self) -> dict[str, float]:
+        """Return what MLflow keeps of the verdict."""
+        figures = {
+            "champion_ndcg_at_10": self.champion_ndcg,
+            "champion_recorded_ndcg_at_10": self.champion_recorded,
+        }
+        kept = {name: figure for name, figure in figures.items() if figure is not None}
+        return {**kept, "gate_passed": float(self.passed)}
+
+
+def judge(
+    champion: Champion | None,
+    size: Size,
+    settings: Settings,
+    assessment: Assessment,
+    holdout: Holdout,
+    limits: Limits,
+) -> Verdict:
+    """Compare a new run with what is live.
+
+    Parameters
+    ----------
+    champion
+        What is live; None where nothing is, and then everything passes.
+    size
+        Of the mart now.
+    settings, assessment
+        The new run's settings, and what they were worth.
+    holdout
+        The split of the assessment, with scores as the champion's settings want them.
+    limits
+        What may be lost.
+    """
+    if champion is None:
+        return Verdict()
+    ndcg = assessment.model.metrics[HEADLINE]
+    champion_ndcg = None
+    if champion.settings != settings:
+        champion_ndcg = evaluate_settings(champion.settings, holdout).metrics[HEADLINE]
+    reasons = (
+        *shrunk(champion.size, size, limits.max_shrink),
+        *_worse(ndcg, champion, champion_ndcg, limits),
+        *_below_popularity(ndcg, assessment.baselines["popularity"].metrics[HEADLINE]),
+    )
+    return Verdict(reasons, champion_ndcg, champion.recorded)
+
+
+def judge_unmeasured(
+    champion: Champion | None, size: Size, limits: Limits, *, wanted: bool
+) -> Verdict:
+    """Judge a run whose lists were not measured, by the mart's size.
+
+    Parameters
+    ----------
+    champion, size, limits
+        As for :func:`judge`.
+    wanted
+        Whether it was to be measured: then that it could not be speaks against it.
+    """
+    if champion is None:
+        return Verdict()
+    unmeasured = (NOT_MEASURABLE,) if wanted else ()
+    reasons = (*shrunk(champion.size, size, limits.max_shrink), *unmeasured)
+    return Verdict(reasons, champion_recorded=champion.recorded)
+
+
+def shrunk(before: Size, now: Size, max_shrink: float) -> list[str]:
+    """Return a sentence for each part of the mart that lost more than may be lost."""
+    return [
+        f"the mart has lost {1 - getattr(now, part) / getattr(before, part):.0%} of its {part} "
+        f"since the current run was made ({getattr(before, part):,} then, "
+        f"{getattr(now, part):,} now; --max-shrink is {max_shrink:.0%})"
+        for part in ("users", "movies", "interactions")
+        if getattr(now, part) < getattr(before, part) * (1 - max_shrink)
+    ]
+
+
+def _worse(
+    ndcg: float, champion: Champion, champion_ndcg: float | None, limits: Limits
+) -> list[str]:
+    reasons = []
+    if champion_ndcg is not None and ndcg < champion_ndcg * (1 - limits.tolerance):
+        reasons.append(
+            f"its NDCG@10 on held-out interactions is {ndcg:.4f}, that of the champion's settings "
+            f"(version {champion.version}) {champion_ndcg:.4f} (--tolerance is "
+            f"{limits.tolerance:.0%})"
+        )
+    if champion.recorded is not None and ndcg < champion.recorded * (1 - limits.max_drop):
+        reasons.append(
+            f"its NDCG@10 on held-out interactions is {ndcg:.4f}, and the champion (version "
+            f"{champion.version}) had {champion.recorded:.4f} when it was trained (--max-drop is "
+            f"{limits.max_drop:.0%})"
+        )
+    return reasons
+
+
+def _below_popularity(ndcg: float, popularity: float) -> list[str]:
+    if ndcg >= popularity:
+        return []
+    return [
+        f"its NDCG@10 on held-out interactions is {ndcg:.4f}, and that of the most popular movies, "
+        f"the same for everyone, {popularity:.4f}"
+    ]
+
+
+def refusal(verdict: Verdict, what: str, override: str) -> RefusedError:
+    """Return the error that says why something was not published.
+
+    Parameters
+    ----------
+    verdict
+        With at least one reason.
+    what
+        What was not published, such as ``Version 3``.
+    override
+        The command or option that publishes it all the same.
+    """
+    return RefusedError(
+        f"{what} was not published: {'; '.join(verdict.reasons)}.",
+        "What was published before is still current, and MLflow's aliases are what they were. "
+        f"{override} publishes all the same.",
+    )

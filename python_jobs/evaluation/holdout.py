@@ -1,0 +1,117 @@
+"""Splits of the interactions into a part to learn from and a part to be judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from python_jobs.errors import UserError
+from python_jobs.interactions.histories import places
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Protocol = Literal["temporal", "random"]
+
+TEMPORAL_FRACTION = 0.2
+"""Share of a user's interactions that the temporal protocol holds out."""
+RANDOM_FRACTION = 0.25
+"""Share of a user's interactions that the random protocol holds out."""
+MIN_INTERACTIONS = 5
+"""Users with fewer interactions are not held out by the temporal protocol."""
+
+
+class TooFewInteractionsError(UserError):
+    """No user has enough interactions to hold any out."""
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """One split: both parts have the shape of the whole, so that indices mean the same in each."""
+
+    train: csr_matrix
+    """What may be learned from, float32 CSR, users × movies, sorted indices."""
+    test: csr_matrix
+    """What was held out, the same."""
+    train_timestamps: NDArray[np.int64]
+    """Last interaction of each stored cell of ``train``, in the order of ``train.data``, so that
+    the training part can be split again."""
+    protocol: Protocol
+    """How the split was made."""
+
+
+def hold_out(
+    matrix: csr_matrix,
+    timestamps: NDArray[np.int64],
+    protocol: Protocol = "temporal",
+    *,
+    fraction: float | None = None,
+    seed: int = 42,
+) -> Holdout:
+    """Hold out some interactions of each user.
+
+    Of a user with n interactions, ``ceil(fraction × n)`` are held out: rounded up, so at least one.
+
+    - ``temporal``: the most recent ones; of two at the same time, the one with the higher movie
+      index (and so movie id) counts as the later. Users with fewer than five interactions are not
+      held out: all that they did is in the training part.
+    - ``random``: drawn without replacement, seeded. Users with one interaction are not held out.
+
+    Parameters
+    ----------
+    matrix
+        Scores, CSR with sorted indices, users × movies.
+    timestamps
+        Last interaction of each stored cell, in the order of ``matrix.data``, in any unit.
+    protocol
+        Which interactions are held out.
+    fraction
+        Share to hold out, above 0 and below 1; by default 0.2 (temporal) or 0.25 (random).
+    seed
+        Seed of the random protocol.
+
+    Raises
+    ------
+    TooFewInteractionsError
+        If no user has enough interactions to hold any out.
+    """
+    if protocol == "temporal":
+        keys: NDArray[np.int64] | NDArray[np.float32] = timestamps
+        share = TEMPORAL_FRACTION if fraction is None else fraction
+        at_least = MIN_INTERACTIONS
+    else:
+        keys = np.random.default_rng(seed).random(matrix.nnz, dtype=np.float32)
+        share = RANDOM_FRACTION if fraction is None else fraction
+        at_least = 2
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"The fraction to hold out must be between 0 and 1, not {share}.")
+    interactions = np.diff(matrix.indptr)
+    # Rounded first: 0.2 × 35 is 7.000000000000001 in floating point, and its ceiling 8.
+    held_out = np.ceil(np.round(share * interactions, 9)).astype(np.int64)
+    held_out[interactions < at_least] = 0
+    if not held_out.any():
+        raise TooFewInteractionsError(
+            f"No user has the {at_least} interactions that the {protocol} holdout needs.",
+            "Load more interactions, or train with --no-evaluate.",
+        )
+    in_test = places(matrix.indptr, keys) >= np.repeat(interactions - held_out, interactions)
+    return Holdout(
+        train=_select(matrix, ~in_test),
+        test=_select(matrix, in_test),
+        train_timestamps=timestamps[~in_test],
+        protocol=protocol,
+    )
+
+
+def _select(matrix: csr_matrix, cells: NDArray[np.bool_]) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
+    kept = np.concatenate(([0], np.cumsum(cells, dtype=np.int64)))
+    part = csr_matrix(
+        (matrix.data[cells], matrix.indices[cells], kept[matrix.indptr]), shape=matrix.shape
+    )
+    part.has_sorted_indices = True
+    return part

@@ -1,0 +1,146 @@
+"""How good lists of recommendations are, measured on interactions that were held out.
+
+Relevance is binary: a movie is relevant for a user if it is one of the user's held-out movies,
+whatever its score. Every movie of the catalogue that the user has not seen in the training part is
+a candidate. With k the length of the list, r(i) = 1 if the movie at rank i is relevant and
+otherwise 0, and R the number of the user's held-out movies, a user's metrics are:
+
+- ``ndcg``: Σ r(i) / log2(i + 1), divided by the same sum for the best possible list, which has
+  min(k, R) relevant movies on top. Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR
+  techniques" (2002), with the discount of Burges et al., "Learning to rank using gradient descent"
+  (2005); the ideal is truncated at k, as in trec_eval's ``ndcg_cut``.
+- ``precision``: Σ r(i) / k. Places left empty in a short list count as misses.
+- ``recall``: Σ r(i) / R.
+- ``map``: average precision, Σ r(i) × precision at i / R. Manning, Raghavan and Schütze,
+  "Introduction to Information Retrieval" (2008), section 8.4; the sum stops at k and is divided by
+  R, not by min(k, R), as in trec_eval's ``map_cut``.
+- ``hit_rate``: 1 if any r(i) is 1, otherwise 0. trec_eval's ``success``.
+
+The reported figure is the mean over the users with held-out movies. Beside them, over the lists of
+the same users:
+
+- ``catalogue_coverage``: the share of the catalogue's movies that are on at least one list. Ge,
+  Delgado-Battenfeld and Jannach, "Beyond accuracy" (2010).
+- ``mean_popularity_rank``: the mean popularity rank of all that is recommended, where 1 is the
+  movie with most interactions in the training part, ties by movie. The greater, the more novel:
+  Celma and Herrera, "A new approach to evaluating novel recommendations" (2008).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from python_jobs.evaluation.holdout import Holdout
+
+LENGTH = 10
+"""Length of the lists that are judged: the 10 of ``ndcg_at_10``."""
+EMPTY = -1
+"""In a list, a place for which there was no movie."""
+ACTIVITY_BOUNDS = {"few": (0, 30), "some": (30, 100), "many": (100, None)}
+"""Groups of users by interactions in the training part: from (inclusive), to (exclusive)."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What lists were worth to the users with held-out interactions."""
+
+    metrics: dict[str, float]
+    """``ndcg_at_10``, ``recall_at_10``, ``precision_at_10``, ``map_at_10`` and ``hit_rate_at_10``
+    (all 0–1), ``catalogue_coverage`` (0–1) and ``mean_popularity_rank`` (1–movies)."""
+    by_activity: dict[str, dict[str, float]]
+    """For each of ``few``, ``some`` and ``many`` that has users: ``users`` and the first five."""
+    users: NDArray[np.int64]
+    """Rows of the users that were judged, ascending."""
+    per_user: dict[str, NDArray[np.float64]]
+    """The first five of each of these users, for comparisons in pairs."""
+
+
+def judged_users(holdout: Holdout) -> NDArray[np.int64]:
+    """Return the rows of the users with held-out interactions, ascending."""
+    return np.flatnonzero(np.diff(holdout.test.indptr)).astype(np.int64)
+
+
+def evaluate_lists(lists: NDArray[np.int32], holdout: Holdout) -> Evaluation:
+    """Judge one list for each user with held-out interactions.
+
+    Parameters
+    ----------
+    lists
+        Movie indices, best first, users × length, one row for each of :func:`judged_users`;
+        :data:`EMPTY` where a list is too short.
+    holdout
+        The split. ``lists`` must not contain movies of its training part.
+    """
+    users = judged_users(holdout)
+    relevant = _hits(lists, holdout.test, users)
+    per_user = _accuracy(relevant, np.diff(holdout.test.indptr)[users])
+    metrics = {name: float(values.mean()) for name, values in per_user.items()}
+    recommended = lists[lists != EMPTY]
+    catalogue = holdout.train.shape[1]
+    metrics["catalogue_coverage"] = np.unique(recommended).size / catalogue
+    ranks = popularity_ranks(holdout.train)[recommended]
+    metrics["mean_popularity_rank"] = float(ranks.mean()) if ranks.size else 0.0
+    activity = np.diff(holdout.train.indptr)[users]
+    return Evaluation(metrics, _by_activity(per_user, activity), users, per_user)
+
+
+def popularity_ranks(train: csr_matrix) -> NDArray[np.int64]:
+    """Return each movie's rank by interactions, 1 for the most; of equal ones the lower index."""
+    counts = np.bincount(train.indices, minlength=train.shape[1])
+    ranks = np.empty(counts.size, dtype=np.int64)
+    ranks[np.argsort(-counts, kind="stable")] = np.arange(1, counts.size + 1)
+    return ranks
+
+
+def _hits(
+    lists: NDArray[np.int32], test: csr_matrix, users: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    movies = test.shape[1]
+    # Cells numbered row by row: ascending as they are stored, so that a binary search finds them.
+    stored = np.repeat(np.arange(test.shape[0]), np.diff(test.indptr)) * movies + test.indices
+    wanted = users[:, np.newaxis] * movies + lists
+    at = np.minimum(np.searchsorted(stored, wanted), stored.size - 1)
+    return np.asarray((stored[at] == wanted) & (lists != EMPTY))
+
+
+def _accuracy(
+    relevant: NDArray[np.bool_], held_out: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    length = relevant.shape[1]
+    ranks = np.arange(1, length + 1)
+    discounts = 1.0 / np.log2(ranks + 1)
+    ideal = np.cumsum(discounts)[np.minimum(held_out, length) - 1]
+    hits = relevant.sum(axis=1)
+    precision_at_each_rank = np.cumsum(relevant, axis=1) / ranks
+    return {
+        f"ndcg_at_{length}": relevant @ discounts / ideal,
+        f"recall_at_{length}": hits / held_out,
+        f"precision_at_{length}": hits / length,
+        f"map_at_{length}": (precision_at_each_rank * relevant).sum(axis=1) / held_out,
+        f"hit_rate_at_{length}": (hits > 0).astype(np.float64),
+    }
+
+
+def _by_activity(
+    per_user: dict[str, NDArray[np.float64]], activity: NDArray[np.int64]
+) -> dict[str, dict[str, float]]:
+    groups = {}
+    for name, (at_least, below) in ACTIVITY_BOUNDS.items():
+        members = (activity >= at_least) & (activity < (below or np.inf))
+        if members.any():
+            means = {metric: float(values[members].mean()) for metric, values in per_user.items()}
+            groups[name] = {"users": int(members.sum())} | means
+    return groups
+
+
+def activity_range(group: str) -> str:
+    """Return a group's bounds of :data:`ACTIVITY_BOUNDS` in words: ``30 to 99``."""
+    at_least, below = ACTIVITY_BOUNDS[group]
+    return f"{at_least} to {below - 1}" if below else f"{at_least} or more"

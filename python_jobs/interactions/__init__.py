@@ -1,0 +1,1 @@
+"""Interactions: what the mart says that users did, as a sparse matrix."""

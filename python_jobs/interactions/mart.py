@@ -1,0 +1,149 @@
+"""The training mart as a sparse matrix, streamed: never pivoted, never dense."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from python_jobs.errors import UserError
+from python_jobs.interactions.columns import Columns, Interactions
+from python_jobs.interactions.movie_positions import MoviePositions
+from python_jobs.progress import NO_BAR, Bar
+
+if TYPE_CHECKING:
+    from python_jobs.dbt.relation import Relation
+    from python_jobs.warehouse.connection import Warehouse
+
+
+CELLS_PER_BLOCK = 1 << 18
+"""Rows of the mart that ClickHouse hands over at a time. By default it is an eighth of that, and
+twenty million take twice as long."""
+FINGERPRINT = (
+    "cityHash64(movie_id, ifNull(rating, -1), watch_count > 0, interaction_score, "
+    "last_interacted_at)"
+)
+"""SQL of a cell's part of its user's fingerprint: all that a cell can count in a fit under any
+settings, the time included, because ``recency`` weighs by it. No part is null, which would make the
+whole null."""
+
+
+def read_interactions(
+    warehouse: Warehouse, weights: Sequence[float | None] = (None,), bar: Bar = NO_BAR
+) -> Interactions:
+    """Read the mart into CSR, in blocks, with narrow types.
+
+    Everything that depends on the cells comes from one query, which reads one version of the mart:
+    scores under several weights, and fingerprints, are of the same data.
+
+    The stream is ordered as the mart is sorted, by user and movie, so that rows follow each other
+    and ids become indices without sorting the cells.
+
+    Parameters
+    ----------
+    warehouse
+        An open warehouse.
+    weights
+        What having watched may count beside the rating, at least one value, the first for
+        ``matrix``; None takes the mart's own score. Each takes four bytes for an interaction.
+    bar
+        Advanced by the interactions that have been read.
+
+    Raises
+    ------
+    UserError
+        If the mart is missing, empty, was rebuilt in the middle of the read, or holds a score that
+        is not a positive finite number.
+    """
+    mart = warehouse.mart
+    movie_ids, cells = _movies_of(warehouse, mart)
+    columns, positions = Columns.allocate(cells, weights), MoviePositions.of(movie_ids)
+    bar.expect(cells)
+    query = f"select {_cells(columns.scores)} from {mart} order by user_id, movie_id"
+    settings = {"max_block_size": CELLS_PER_BLOCK, "preferred_block_size_bytes": 0}
+    with warehouse.client.query_column_block_stream(query, settings=settings) as blocks:
+        for block in blocks:
+            users, movies, *values = map(np.asarray, block)
+            columns.append(users, positions.find(movies, str(mart)), *values)
+            bar.advance(users.size)
+    return replace(
+        columns.finish(movie_ids, str(mart)),
+        dbt_invocation_id=_dbt_invocation_id(warehouse, mart),
+    )
+
+
+def read_history(
+    warehouse: Warehouse, user_id: int, watched_weight: float | None = None
+) -> Interactions | None:
+    """Read what one user has done by now as :func:`read_interactions` would; None if it is nothing.
+
+    The movies are the user's own, and the mart's dbt invocation is not looked up.
+
+    Raises
+    ------
+    UserError
+        If the mart is missing, or holds a score that is not a positive finite number.
+    """
+    mart = warehouse.mart
+    result = warehouse.client.query(
+        f"select {_cells([watched_weight])} from {mart} "
+        "where user_id = {user:UInt64} order by movie_id",
+        parameters={"user": user_id},
+        column_oriented=True,
+    )
+    if not result.result_set:
+        return None
+    users, movies, interacted_at, hashes, scores = result.result_set
+    movie_ids = np.array(movies, np.uint64)
+    columns = Columns.allocate(movie_ids.size, [watched_weight])
+    columns.append(
+        np.array(users, np.uint64),
+        np.arange(movie_ids.size, dtype=np.int32),
+        np.array(interacted_at, np.int64),
+        np.array(hashes, np.uint64),
+        np.array(scores, np.float32),
+    )
+    return columns.finish(movie_ids, str(mart))
+
+
+def _cells(weights: Iterable[float | None]) -> str:
+    """Return the SQL of what is read of a cell, scores under each weight last."""
+    scores = ", ".join(map(_score, weights))
+    return f"user_id, movie_id, toUnixTimestamp64Milli(last_interacted_at), {FINGERPRINT}, {scores}"
+
+
+def _score(watched_weight: float | None) -> str:
+    """Return the SQL of an interaction's score under :attr:`Settings.watched_weight`."""
+    if watched_weight is None:
+        return "interaction_score"
+    return f"toFloat32(ifNull(rating, 0) + {watched_weight!r} * (watch_count > 0))"
+
+
+def _movies_of(warehouse: Warehouse, mart: Relation) -> tuple[NDArray[np.uint64], int]:
+    query = f"select movie_id, count() from {mart} group by movie_id order by movie_id"
+    result = warehouse.client.query(query, column_oriented=True)
+    if not result.result_set:
+        raise UserError(
+            f"The training mart {mart} is empty: there is nothing to learn from.",
+            "Load ratings or watch events, then run `dbt build`; its warnings count the rows "
+            "that were left out.",
+        )
+    movie_ids, counts = result.result_set
+    return np.asarray(movie_ids, dtype=np.uint64), int(np.sum(counts))
+
+
+def _dbt_invocation_id(warehouse: Warehouse, mart: Relation) -> str:
+    """Return the invocation that the mart's table comment names (see macros/stamp_invocation)."""
+    comment = warehouse.client.command(
+        "select comment from system.tables where database = {database:String} "
+        "and name = {table:String}",
+        parameters={"database": mart.database, "table": mart.table},
+    )
+    try:
+        return str(json.loads(str(comment))["dbt_invocation_id"])
+    except (ValueError, KeyError, TypeError):
+        return ""

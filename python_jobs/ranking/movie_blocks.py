@@ -1,0 +1,42 @@
+"""Movie factors in the order in which ranking reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from python_jobs.ranking.top_n_kernel import BLOCK
+
+
+@dataclass(frozen=True)
+class MovieBlocks:
+    """H by falling norm, so that the movies that can win are scored first."""
+
+    blocks: NDArray[np.float32]
+    """Blocks × k × BLOCK, zeros after the last movie."""
+    highest: NDArray[np.float32]
+    """Largest value of each feature in each block, k × blocks."""
+    lowest: NDArray[np.float32]
+    """Smallest value of each feature in each block, k × blocks."""
+    order: NDArray[np.int32]
+    """Column of H at each place."""
+    position: NDArray[np.int32]
+    """Place of each column of H."""
+
+    @classmethod
+    def of(cls, H: NDArray[np.float32]) -> MovieBlocks:
+        """Lay out H, k × movies."""
+        k, movies = H.shape
+        norms = np.sqrt(np.einsum("km,km->m", H, H, dtype=np.float64))
+        order = np.argsort(-norms, kind="stable").astype(np.int32)
+        position = np.empty(movies, np.int32)
+        position[order] = np.arange(movies, dtype=np.int32)
+        count = -(-movies // BLOCK)
+        padded = np.zeros((k, count * BLOCK), np.float32)
+        padded[:, :movies] = H[:, order]
+        blocks = np.ascontiguousarray(padded.reshape(k, count, BLOCK).transpose(1, 0, 2))
+        highest = np.ascontiguousarray(blocks.max(axis=2).T)
+        lowest = np.ascontiguousarray(blocks.min(axis=2).T)
+        return cls(blocks, highest, lowest, order, position)

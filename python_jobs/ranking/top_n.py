@@ -1,0 +1,186 @@
+"""The best unseen movies of every user: scores W × H, seen movies left out, N kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from python_jobs.ranking.movie_blocks import MovieBlocks
+
+USERS_PER_BLOCK = 8_192
+"""Users whose lists are held at a time while publishing."""
+FOR_KERNELS: tuple[Literal["C", "A", "W"], ...] = ("C", "A", "W")
+"""numba compiles once more for arrays that are strided, unaligned or read-only."""
+
+
+@dataclass(frozen=True)
+class TopN:
+    """Recommendations as columns of equal length, ordered by user and rank."""
+
+    users: NDArray[np.int32]
+    """Row of the user in W, ascending."""
+    movies: NDArray[np.int32]
+    """Column of the movie in H."""
+    ranks: NDArray[np.uint16]
+    """1, 2, … without gaps in every user's rows."""
+    scores: NDArray[np.float32]
+    """Value of W × H, descending within a user; equal scores have ascending movies."""
+
+
+def top_n(
+    W: NDArray[np.float32], H: NDArray[np.float32], seen: csr_matrix, n: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Rank the movies that each user has not seen.
+
+    Parameters
+    ----------
+    W, H
+        Factors, users × k and k × movies, finite, of either sign.
+    seen
+        Users × movies; a movie is seen where a value is stored, whatever the value.
+    n
+        Length of the longest list, at least 1; may exceed the number of movies.
+
+    Returns
+    -------
+    movies : (users, n) int32
+        Columns of H, best first, equal scores by ascending column; -1 past the end of a list,
+        which is shorter than n for users with fewer than n unseen movies.
+    scores : (users, n) float32
+        Their scores; -inf past the end.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, n is below 1, or scores could be infinite or not a number.
+
+    Notes
+    -----
+    The result has the same bits for any number of threads, and for one user as for all of them.
+    There are as many threads as cores, or ``NUMBA_NUM_THREADS``.
+
+    Movies are laid out by falling norm and scored in blocks. A block is passed over where even the
+    product of the user's factors and its largest factors stays below the user's N-th score so far.
+    That is exact, and where few movies are popular it leaves a few blocks of a hundred. (The idea
+    of bounding blocks by norm is from Teflioudi, Gemulla and Mykytiuk, "LEMP: Fast retrieval of
+    large entries in a matrix product", SIGMOD 2015.)
+    """
+    W, layout = _validated(W, H, seen, n)
+    return _rank(W, layout, seen.indptr, seen.indices, n)
+
+
+def top_n_blocks(
+    W: NDArray[np.float32],
+    H: NDArray[np.float32],
+    seen: csr_matrix,
+    n: int,
+    users_per_block: int = USERS_PER_BLOCK,
+) -> Iterator[TopN]:
+    """Yield the lists of :func:`top_n` as columns, block of users after block of users.
+
+    Memory depends on the size of a block and not on the number of users. Arguments are checked
+    when this is called and not at the first block.
+
+    Raises
+    ------
+    ValueError
+        As :func:`top_n` does; also if ranks would not fit 16 bits, or a block has no users.
+    """
+    if users_per_block < 1:
+        raise ValueError(f"users_per_block is {users_per_block}; it must be at least 1")
+    if min(n, H.shape[-1]) > np.iinfo(np.uint16).max:
+        raise ValueError(f"n is {n}; ranks go up to {np.iinfo(np.uint16).max}")
+    W, layout = _validated(W, H, seen, n)
+    return _blocks(W, layout, seen, min(n, H.shape[1]), users_per_block)
+
+
+def _blocks(
+    W: NDArray[np.float32], layout: MovieBlocks, seen: csr_matrix, n: int, users_per_block: int
+) -> Iterator[TopN]:
+    for start in range(0, W.shape[0], users_per_block):
+        stop = min(W.shape[0], start + users_per_block)
+        indptr = seen.indptr[start : stop + 1]
+        indices = seen.indices[indptr[0] : indptr[-1]]
+        movies, scores = _rank(W[start:stop], layout, indptr - indptr[0], indices, n)
+        users, places = np.nonzero(movies >= 0)
+        yield TopN(
+            users=(users + start).astype(np.int32),
+            movies=movies[users, places],
+            ranks=(places + 1).astype(np.uint16),
+            scores=scores[users, places],
+        )
+
+
+def check_factors(W: NDArray[np.float32], H: NDArray[np.float32]) -> None:
+    """Make sure that no score, and no part of one, can be infinite or not a number.
+
+    Raises
+    ------
+    ValueError
+        If one could.
+    """
+    largest_w, largest_h = (
+        max(float(factors.max(initial=0)), -float(factors.min(initial=0))) for factors in (W, H)
+    )
+    # Written so that a comparison with NaN refuses too.
+    if not largest_w * largest_h * (W.shape[1] + 1) < float(np.finfo(np.float32).max):
+        raise ValueError("W or H holds a value that is not finite, or too large to multiply")
+
+
+def _validated(
+    W: NDArray[np.float32], H: NDArray[np.float32], seen: csr_matrix, n: int
+) -> tuple[NDArray[np.float32], MovieBlocks]:
+    from python_jobs.ranking.movie_blocks import MovieBlocks
+
+    if W.ndim != 2 or H.ndim != 2 or W.shape[1] != H.shape[0]:
+        raise ValueError(
+            f"W is {W.shape} and H is {H.shape}; they must be users × k and k × movies"
+        )
+    if seen.shape != (W.shape[0], H.shape[1]):
+        raise ValueError(f"seen is {seen.shape}; W × H is {(W.shape[0], H.shape[1])}")
+    if n < 1:
+        raise ValueError(f"n is {n}; it must be at least 1")
+    W, H = np.asarray(W, dtype=np.float32), np.asarray(H, dtype=np.float32)
+    check_factors(W, H)
+    return W, MovieBlocks.of(H)
+
+
+def _rank(
+    W: NDArray[np.float32],
+    layout: MovieBlocks,
+    indptr: NDArray[np.integer],
+    indices: NDArray[np.integer],
+    n: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    from python_jobs.compiled import over_users
+    from python_jobs.ranking.top_n_kernel import rank_users
+
+    movies = np.full((W.shape[0], n), -1, np.int32)
+    scores = np.full((W.shape[0], n), -np.inf, np.float32)
+    factors = np.require(W, np.float32, FOR_KERNELS)
+    starts = np.require(indptr, np.int64, FOR_KERNELS)
+    seen = np.require(indices, np.int32, FOR_KERNELS)
+
+    def rank(span: slice) -> None:
+        rank_users(
+            factors[span],
+            layout.blocks,
+            layout.highest,
+            layout.lowest,
+            layout.order,
+            layout.position,
+            starts[span.start : span.stop + 1],
+            seen,
+            movies[span],
+            scores[span],
+        )
+
+    over_users(rank, W.shape[0])
+    return movies, scores

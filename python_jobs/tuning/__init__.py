@@ -1,0 +1,1 @@
+"""Tuning: a search for better settings, judged on splits of its own."""

@@ -1,0 +1,1 @@
+"""ClickHouse: the connection, and what its errors mean."""
