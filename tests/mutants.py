@@ -25,7 +25,10 @@ MUTANTS = Path(__file__).with_suffix(".toml")
 AT_A_TIME = 2
 PASSED, FAILED = 0, 1
 """pytest's exit codes that say something of the tests; others are of pytest itself."""
-NO_MUTANT = re.compile(r"^E +(?:NameError|SyntaxError|ImportError|ModuleNotFoundError)", re.M)
+NOTICED = re.compile(r"^FAILED ", re.M)
+"""A test that ran and failed. What pytest calls an ERROR came before it: a project that cannot be
+opened tells nothing of the test."""
+NO_PROGRAM = re.compile(r"^E +(?:NameError|SyntaxError|ImportError|ModuleNotFoundError)", re.M)
 """What fails with one of these is not wrong, it is not a program."""
 
 
@@ -99,7 +102,7 @@ def outcome(mutant: Mutant, unbroken: Path) -> str:
         code, output = run_tests(tree, mutant.killers)
         shutil.rmtree(tree)
         shutil.rmtree(f"{tree}.tmp", ignore_errors=True)
-    if code == FAILED and not NO_MUTANT.search(output):
+    if code == FAILED and NOTICED.search(output) and not NO_PROGRAM.search(output):
         return "killed"
     return "SURVIVED" if code == PASSED else f"BROKEN\n{output[-3000:]}"
 

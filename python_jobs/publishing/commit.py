@@ -58,7 +58,8 @@ def commit(warehouse: Warehouse, run: TrainingRun, began_with: PublishedRun | No
     ChangedMeanwhileError
         If another run is current by now. Nothing was appended then.
     UserError
-        If the run's rows are not there, or an error or Ctrl-C came between, and it is not certain whether the row arrived.
+        If the run's rows are not there, or an error or Ctrl-C came between, and it is not certain
+        whether the row arrived.
     """
     try:
         return _compare_and_append(warehouse, run, _place(began_with))
