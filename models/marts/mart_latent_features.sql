@@ -9,14 +9,14 @@ with
 
 movie_factors as (
 
-    select * from {{ ref('stg_recommender__movie_factors') }}
+    select * from {{ ref('int_current_movie_factors') }}
     where weight > 0
 
 ),
 
 movies as (
 
-    select * from {{ ref('stg_dataflix__movies') }}
+    select * from {{ ref('mart_movies') }}
 
 ),
 

@@ -9,7 +9,7 @@ with
 
 movies as (
 
-    select * from {{ ref('stg_dataflix__movies') }}
+    select * from {{ ref('mart_movies') }}
 
 ),
 
@@ -21,7 +21,7 @@ interactions as (
 
 recommendations as (
 
-    select * from {{ ref('stg_recommender__recommendations') }}
+    select * from {{ ref('int_current_recommendations') }}
 
 ),
 
@@ -29,9 +29,9 @@ seen as (
 
     select
         movie_id,
-        toUInt32(countIf(watch_count > 0)) as users_watched,
-        toUInt32(sum(watch_count)) as watch_events,
-        toUInt32(count(rating)) as users_rated
+        toUInt32(countIf(watch_count > 0)) as watched_user_count,
+        toUInt32(sum(watch_count)) as watch_event_count,
+        toUInt32(count(rating)) as rated_user_count
     from interactions
     group by movie_id
 
@@ -39,7 +39,7 @@ seen as (
 
 active_users as (
 
-    select toUInt32(uniqExact(user_id)) as users from interactions
+    select toUInt32(uniqExact(user_id)) as user_count from interactions
 
 ),
 
@@ -47,7 +47,7 @@ recommended as (
 
     select
         movie_id,
-        toUInt32(count()) as users_recommended,
+        toUInt32(count()) as recommended_user_count,
         toFloat32(avg(rank)) as average_rank
     from recommendations
     group by movie_id
@@ -56,7 +56,7 @@ recommended as (
 
 recommended_users as (
 
-    select toUInt32(uniqExact(user_id)) as users from recommendations
+    select toUInt32(uniqExact(user_id)) as user_count from recommendations
 
 ),
 
@@ -67,15 +67,15 @@ joined as (
         movies.title as title,
         movies.genres as genres,
         movies.primary_genre as primary_genre,
-        recommended.users_recommended as users_recommended,
-        toFloat32(recommended.users_recommended / greatest(recommended_users.users, 1))
+        recommended.recommended_user_count as recommended_user_count,
+        toFloat32(recommended.recommended_user_count / greatest(recommended_users.user_count, 1))
             as recommended_share,
         recommended.average_rank as average_rank,
-        seen.users_watched as users_watched,
-        toFloat32(seen.users_watched / greatest(active_users.users, 1)) as watched_share,
-        seen.watch_events as watch_events,
-        seen.users_rated as users_rated,
-        toFloat32(seen.users_rated / greatest(active_users.users, 1)) as rated_share
+        seen.watched_user_count as watched_user_count,
+        toFloat32(seen.watched_user_count / greatest(active_users.user_count, 1)) as watched_share,
+        seen.watch_event_count as watch_event_count,
+        seen.rated_user_count as rated_user_count,
+        toFloat32(seen.rated_user_count / greatest(active_users.user_count, 1)) as rated_share
     from movies
     cross join active_users
     cross join recommended_users

@@ -9,7 +9,7 @@ with
 
 movies as (
 
-    select * from {{ ref('stg_dataflix__movies') }}
+    select * from {{ ref('mart_movies') }}
 
 ),
 
@@ -23,7 +23,7 @@ per_movie as (
 
     select
         interactions.movie_id,
-        toUInt32(count()) as ratings,
+        toUInt32(count()) as rating_count,
         toFloat32(avg(interactions.rating)) as average_rating,
         toFloat32(medianExact(interactions.rating)) as median_rating,
         toFloat32(stddevPop(interactions.rating)) as rating_deviation,
@@ -43,7 +43,7 @@ joined as (
         movies.title as title,
         movies.genres as genres,
         movies.primary_genre as primary_genre,
-        per_movie.ratings as ratings,
+        per_movie.rating_count as rating_count,
         assumeNotNull(per_movie.average_rating) as average_rating,
         assumeNotNull(per_movie.median_rating) as median_rating,
         assumeNotNull(per_movie.rating_deviation) as rating_deviation,

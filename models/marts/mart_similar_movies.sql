@@ -9,13 +9,13 @@ with
 
 similar_movies as (
 
-    select * from {{ ref('stg_recommender__similar_movies') }}
+    select * from {{ ref('int_current_similar_movies') }}
 
 ),
 
 movies as (
 
-    select * from {{ ref('stg_dataflix__movies') }}
+    select * from {{ ref('mart_movies') }}
 
 ),
 

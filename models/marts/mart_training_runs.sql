@@ -9,7 +9,7 @@ with
 
 publications as (
 
-    select * from {{ ref('stg_recommender__training_runs') }}
+    select * from {{ ref('int_publications') }}
 
 ),
 
@@ -22,13 +22,13 @@ runs as (
         toLowCardinality(any(publications.model_name)) as model_name,
         any(publications.model_version) as model_version,
         toBool(max(publications.is_current)) as is_current,
-        toUInt32(count()) as publications,
+        toUInt32(count()) as publication_count,
         min(publications.published_at) as first_published_at,
         max(publications.published_at) as last_published_at,
-        any(publications.users) as users,
-        any(publications.movies) as movies,
-        any(publications.interactions) as interactions,
-        any(publications.recommendations) as recommendations,
+        any(publications.user_count) as user_count,
+        any(publications.movie_count) as movie_count,
+        any(publications.interaction_count) as interaction_count,
+        any(publications.recommendation_count) as recommendation_count,
         any(publications.params) as params,
         any(publications.metrics) as metrics,
         any(publications.dbt_invocation_id) as dbt_invocation_id,
@@ -46,13 +46,13 @@ measured as (
         model_name,
         model_version,
         is_current,
-        publications,
+        publication_count,
         first_published_at,
         last_published_at,
-        users,
-        movies,
-        interactions,
-        recommendations,
+        user_count,
+        movie_count,
+        interaction_count,
+        recommendation_count,
         params,
 
         -- over all cells

@@ -9,20 +9,13 @@ with
 
 recommendations as (
 
-    select * from {{ ref('stg_recommender__recommendations') }}
-
-),
-
-current_run as (
-
-    select * from {{ ref('stg_recommender__training_runs') }}
-    where is_current
+    select * from {{ ref('int_current_recommendations') }}
 
 ),
 
 movies as (
 
-    select * from {{ ref('stg_dataflix__movies') }}
+    select * from {{ ref('mart_movies') }}
 
 ),
 
@@ -48,12 +41,11 @@ joined as (
         recommendations.because_movie_id as because_movie_id,
         titles.title as because_title,
         recommendations.strongest_movie_id as strongest_movie_id,
-        toLowCardinality(current_run.run_id) as run_id,
-        toLowCardinality(current_run.mlflow_run_id) as mlflow_run_id,
-        toLowCardinality(current_run.model_version) as model_version,
-        current_run.published_at as published_at
+        toLowCardinality(recommendations.run_id) as run_id,
+        toLowCardinality(recommendations.mlflow_run_id) as mlflow_run_id,
+        toLowCardinality(recommendations.model_version) as model_version,
+        recommendations.published_at as published_at
     from recommendations
-    cross join current_run
     left join movies on recommendations.movie_id = movies.movie_id
     left join titles on recommendations.because_movie_id = titles.movie_id
 

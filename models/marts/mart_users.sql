@@ -23,10 +23,10 @@ activity as (
 
     select
         user_id,
-        toUInt32(count()) as movies,
-        toUInt32(countIf(watch_count > 0)) as movies_watched,
-        toUInt32(sum(watch_count)) as watch_events,
-        toUInt32(count(rating)) as movies_rated,
+        toUInt32(count()) as movie_count,
+        toUInt32(countIf(watch_count > 0)) as watched_movie_count,
+        toUInt32(sum(watch_count)) as watch_event_count,
+        toUInt32(count(rating)) as rated_movie_count,
         avg(rating) as average_rating,
         toNullable(min(first_interacted_at)) as first_interacted_at,
         toNullable(max(last_interacted_at)) as last_interacted_at
@@ -41,10 +41,10 @@ joined as (
         users.user_id as user_id,
         users.country as country,
         users.signed_up_at as signed_up_at,
-        activity.movies as movies,
-        activity.movies_watched as movies_watched,
-        activity.watch_events as watch_events,
-        activity.movies_rated as movies_rated,
+        activity.movie_count as movie_count,
+        activity.watched_movie_count as watched_movie_count,
+        activity.watch_event_count as watch_event_count,
+        activity.rated_movie_count as rated_movie_count,
         activity.average_rating as average_rating,
         activity.first_interacted_at as first_interacted_at,
         activity.last_interacted_at as last_interacted_at

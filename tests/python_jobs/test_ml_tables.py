@@ -105,7 +105,7 @@ def test_of_two_publications_at_one_moment_one_is_current_everywhere(upgraded):
     moments = "select uniqExact(published_at), count() from ml.training_runs"
     assert project.query(moments) == [[1, 2]]
     assert project.query("select run_id from ml.current_run") == [[SCORED]]
-    for relation in ("staging.stg_recommender__training_runs", "analytics.mart_training_runs"):
+    for relation in ("staging.int_publications", "analytics.mart_training_runs"):
         current = f"select run_id, mlflow_run_id from {relation} where is_current"
         assert project.query(current) == [[SCORED, trained]]
     assert project.query(

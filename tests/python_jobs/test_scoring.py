@@ -16,7 +16,7 @@ FACTS = "interaction_score, rating, watch_count, first_interacted_at, last_inter
 COLUMNS = f"movie_id, {FACTS}"
 TWIN, STRANGER, CHANGED, KNOWN = 900_001, 900_002, 7, 42
 RATED, SEEN_AGAIN, GONE = 8, 9, 10
-COLD = "select min(user_id) from analytics.mart_users where movies = 0"
+COLD = "select min(user_id) from analytics.mart_users where movie_count = 0"
 
 
 @pytest.fixture(scope="module")

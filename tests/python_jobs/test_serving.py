@@ -50,7 +50,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def user_with(warehouse: Warehouse, interactions: bool) -> int:
-    where = "movies > 0" if interactions else "movies = 0"
+    where = "movie_count > 0" if interactions else "movie_count = 0"
     users = warehouse.project.model("mart_users")
     return warehouse.number(f"select min(user_id) from {users} where {where}")
 

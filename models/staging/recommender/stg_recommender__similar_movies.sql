@@ -6,17 +6,11 @@ source as (
 
 ),
 
-current_run as (
-
-    select * from {{ ref('stg_recommender__training_runs') }}
-    where is_current
-
-),
-
-of_current_run as (
+renamed as (
 
     select
         -- ids
+        run_id,
         movie_id,
         similar_movie_id,
 
@@ -25,8 +19,7 @@ of_current_run as (
         cosine
 
     from source
-    where run_id in (select current_run.run_id from current_run)
 
 )
 
-select * from of_current_run
+select * from renamed

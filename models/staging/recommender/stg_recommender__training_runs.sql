@@ -6,12 +6,6 @@ source as (
 
 ),
 
-current_run as (
-
-    select * from {{ source('recommender', 'current_run') }}
-
-),
-
 renamed as (
 
     select
@@ -24,22 +18,14 @@ renamed as (
         git_commit,
 
         -- numerics
-        users,
-        movies,
-        interactions,
-        recommendations,
+        users as user_count,
+        movies as movie_count,
+        interactions as interaction_count,
+        recommendations as recommendation_count,
 
         -- maps
         params,
         metrics,
-
-        -- booleans
-        toBool((published_at, run_id) in (
-            select
-                current_run.published_at,
-                current_run.run_id
-            from current_run
-        )) as is_current,
 
         -- timestamps
         published_at
