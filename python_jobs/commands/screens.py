@@ -154,7 +154,7 @@ def show_runs(runs: list[PublishedRun]) -> None:
     if not runs:
         click.echo("Nothing has been published yet. Run `python_jobs train`.")
         return
-    table = _table("", "run", "published (UTC)", "version", "k", "RMSE", "NDCG@10", "rows")
+    table = _table("", "run", "made current (UTC)", "version", "k", "RMSE", "NDCG@10", "rows")
     for run in runs:
         mark = "current" if run.current else "" if run.kept else "dropped"
         table.add_row(

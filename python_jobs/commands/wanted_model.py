@@ -27,7 +27,7 @@ class WantedModel:
     """What is changed."""
 
     def settings(self, job: TrackedSession) -> Settings:
-        """Return the settings, and say on stderr whose they are.
+        """Return the settings, and say on stderr whose they are, unless all are the defaults.
 
         Raises
         ------
@@ -38,7 +38,8 @@ class WantedModel:
         whose, base = self._base(job)
         settings = changed(base, self.told)
         pairs = ", ".join(as_pair(*item) for item in self.told.items())
-        click.echo(f"settings: {whose}{', with ' if pairs else ''}{pairs}", err=True)
+        if self.told or self.like != DEFAULTS:
+            click.echo(f"settings: {whose}{', with ' if pairs else ''}{pairs}", err=True)
         return settings
 
     def _base(self, job: TrackedSession) -> tuple[str, Settings]:

@@ -32,9 +32,13 @@ class DbtOptions:
 
     def arguments(self) -> list[str]:
         """Return the options as dbt's command line spells them."""
+        profiles_dir = self.profiles_dir
+        # dbt itself looks in the working directory, which may be another.
+        if not profiles_dir and self.project_dir and (self.project_dir / "profiles.yml").is_file():
+            profiles_dir = self.project_dir
         named = {
             "--project-dir": self.project_dir,
-            "--profiles-dir": self.profiles_dir,
+            "--profiles-dir": profiles_dir,
             "--target": self.target,
         }
         return [word for flag, value in named.items() if value for word in (flag, str(value))]

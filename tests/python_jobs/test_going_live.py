@@ -247,7 +247,9 @@ def test_a_store_without_the_live_model_is_not_taken_for_an_empty_one(warehouse,
 def test_another_model_of_the_same_number_is_not_the_live_one(warehouse, tracking):
     """As in a store that was begun anew, whose versions count from 1 again."""
     first = _published(warehouse, tracking)
-    elsewhere = replace(first, run_id="elsewhere", mlflow_run_id="of another store")
+    elsewhere = replace(
+        first, run_id="elsewhere", mlflow_run_id="of another store", recommendations=0
+    )
     commit_module.commit(warehouse, elsewhere, current_run(warehouse))
     live, _ = find_live(warehouse, tracking)
     with pytest.raises(UserError, match="not in the MLflow store"):
