@@ -33,7 +33,12 @@ def _files(directory):
 
 def _make(directory, target, stdin=subprocess.DEVNULL):
     return subprocess.run(
-        ["make", target], cwd=directory, stdin=stdin, capture_output=True, text=True, check=False
+        ["make", "--no-print-directory", target],
+        cwd=directory,
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -222,7 +222,13 @@ def store(monkeypatch) -> None:
             Settings(recency=2.0),
             "the defaults, as nothing is live, with recency=2.0",
         ),
-        (WantedModel("defaults", {}), "4", Settings(), "the defaults"),
+        (WantedModel("defaults", {}), "4", Settings(), ""),
+        (
+            WantedModel("defaults", {"alpha": 0.5}),
+            "4",
+            Settings(alpha=0.5),
+            "the defaults, with alpha=0.5",
+        ),
         (
             WantedModel("challenger", {"alpha": 0.5}),
             "4",
@@ -234,7 +240,8 @@ def store(monkeypatch) -> None:
 def test_whose_settings_they_are_is_said(store, capsys, wanted, live, settings, words) -> None:
     run = SimpleNamespace(model_version=live) if live else None
     assert wanted.settings(_job(run)) == settings
-    assert capsys.readouterr().err == f"settings: {words}\n"
+    # Nothing is said where nobody told any.
+    assert capsys.readouterr().err == (f"settings: {words}\n" if words else "")
 
 
 def test_a_live_model_that_cannot_be_read_is_not_replaced_by_the_defaults(monkeypatch) -> None:
