@@ -273,6 +273,10 @@ def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(
         with explained_mlflow(tracking):
             find_live(warehouse, tracking)
 
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking.client, "get_registered_model", _failing(down))
+        with pytest.raises(MlflowException, match="503"):
+            aliased(tracking, MODEL, CHAMPION)
     for name, step in [("get_registered_model", align), ("get_model_version", compare)]:
         with monkeypatch.context() as patch:
             patch.setattr(tracking.client, name, _failing(down))
