@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from python_jobs.errors import UserError
-from python_jobs.publishing import staging, verification
+from python_jobs.publishing import retention, staging, verification
 from python_jobs.publishing.commit import ChangedMeanwhileError, commit
 from python_jobs.publishing.history import current_run, find_run, list_runs
 from python_jobs.warehouse.connection import Warehouse, new_client
@@ -281,6 +281,14 @@ def test_a_row_that_was_deleted_by_hand_can_be_followed_again(warehouse, monkeyp
         )
     assert _commit(warehouse, "fourth").run_id == "fourth"
     assert [run_id for run_id, _ in _rows(warehouse)] == ["first", "fourth"]
+
+
+def test_a_run_that_became_current_meanwhile_is_not_dropped(warehouse):
+    """Rolled back to after housekeeping had chosen what to drop."""
+    for run_id in ("first", "second"):
+        _publish(warehouse, run_id)
+    retention._drop_runs(warehouse, "recommendations", "true", grace_hours=0)
+    assert _partitions(warehouse) == {"second"}
 
 
 def test_leftovers_of_dead_attempts_are_removed(warehouse):

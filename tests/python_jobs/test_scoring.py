@@ -62,7 +62,6 @@ def _lists(project):
 
 def test_it_is_a_run_of_the_champion_and_needs_no_fit(scored):
     project, _, _, done, _ = scored
-    # CONFLICT2
     # The twin, the stranger, and those whose rating, movies or times changed.
     assert re.search(r"\b5 folded in\b", done.stdout)
     versions = project.query("select model_version from ml.training_runs order by published_at")
@@ -137,6 +136,5 @@ def test_a_user_of_unknown_movies_gets_the_popular_list_and_is_counted(scored):
     assert {row[2] for row in after[STRANGER]} == {"popular"}
     assert {row[3] for row in after[STRANGER]} == {0}
     assert re.search(r"\b1 interactions are with movies that the model does not know", done.stdout)
-    # CONFLICT3
     assert {tuple(row[3:]) for row in after[STRANGER]} == {(0, 0)}
     assert "1 interactions are with movies that the model does not know yet" in done.stdout

@@ -72,10 +72,10 @@ def test_who_has_not_changed_has_the_row_of_the_fit(interactions, model) -> None
 
 
 def test_who_came_or_changed_is_folded_in(interactions, model) -> None:
-    """The first user's id is new, and the last one's fingerprint."""
+    """The first user is new, having done what the next one did; the last one has changed."""
     fingerprints, user_ids = interactions.fingerprints.copy(), interactions.user_ids.copy()
     fingerprints[-1] += np.uint64(1)
-    user_ids[0] = 1
+    user_ids[0], fingerprints[0] = 1, fingerprints[1]
     changed = replace(interactions, fingerprints=fingerprints, user_ids=user_ids)
     factors = user_factors(changed, model, SETTINGS)
     assert np.flatnonzero(factors.folded_in).tolist() == [0, USERS - 1]
