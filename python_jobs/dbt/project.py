@@ -8,6 +8,7 @@ vars and environment variables mean here what they mean to ``dbt run``.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -42,6 +43,26 @@ class DbtOptions:
             "--target": self.target,
         }
         return [word for flag, value in named.items() if value for word in (flag, str(value))]
+
+    def require_profile(self) -> None:
+        """Refuse where there is no ``profiles.yml``, of which dbt says only where it looked last.
+
+        Raises
+        ------
+        UserError
+            If none was named, and there is none in any place where dbt looks by itself.
+        """
+        if self.profiles_dir or os.environ.get("DBT_PROFILES_DIR"):
+            return
+        project, home = self.project_dir or Path(), Path.home() / ".dbt"
+        if not (project / "dbt_project.yml").is_file():
+            return  # the wrong directory, of which dbt speaks
+        if not any((place / "profiles.yml").is_file() for place in (project, Path(), home)):
+            raise UserError(
+                f"There is no profiles.yml in {project.resolve()} or in {home}.",
+                "Run `cp profiles.yml.example profiles.yml` in the project, or name its directory "
+                "with --profiles-dir.",
+            )
 
 
 @dataclass(frozen=True)
@@ -121,6 +142,7 @@ class Question:
     """
 
     def __init__(self, options: DbtOptions) -> None:
+        options.require_profile()
         self._options = options
         self._process = subprocess.Popen(
             # -P: what lies in the working directory is data, whatever it is called.

@@ -10,11 +10,13 @@ from tests.python_jobs.conftest import REPOSITORY
 from tests.python_jobs.publisher import AFTER_COMMIT, BEFORE_COMMIT
 
 TABLES = ("recommendations", "similar_movies", "movie_factors")
-CURRENT = "select " + ", ".join(
-    f"(select count() from ml.{table} where run_id in (select run_id from ml.current_run))"
-    for table in TABLES
+STATE = "select run_id, model_version, {} from ml.current_run".format(
+    ", ".join(
+        f"(select count() from ml.{table} where run_id in (select run_id from ml.current_run))"
+        for table in TABLES
+    )
 )
-LIVE = "select run_id, model_version from ml.current_run"
+"""The current run, its version, and its rows in each table; a process reads it in a second."""
 LEFTOVERS = """
 select
     (select count() from system.tables where database = 'ml' and name like '%staging%'),
@@ -44,13 +46,18 @@ def crashed_project(trained_project, tmp_path_factory):
     return trained_project.copy(tmp_path_factory.mktemp("crashed"))
 
 
+@pytest.fixture(scope="module")
+def before(trained_project):
+    """The state that no crash before the commit may change."""
+    return trained_project.query(STATE)
+
+
 @pytest.mark.parametrize("step", BEFORE_COMMIT)
-def test_killed_before_the_commit_the_old_run_is_current_and_whole(crashed_project, step):
-    before = crashed_project.query(LIVE), crashed_project.query(CURRENT)
+def test_killed_before_the_commit_the_old_run_is_current_and_whole(crashed_project, before, step):
     store = str(crashed_project.directory) if step == "commit" else "-"
     done = _publish_and_die(crashed_project, step, store)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert (crashed_project.query(LIVE), crashed_project.query(CURRENT)) == before
+    assert crashed_project.query(STATE) == before
 
 
 def test_the_next_train_succeeds_and_cleans_up(crashed_project):
@@ -59,8 +66,7 @@ def test_the_next_train_succeeds_and_cleans_up(crashed_project):
     done = crashed_project.python_jobs("train")
     assert done.returncode == 0, done.stderr
     assert crashed_project.query(LEFTOVERS) == [[0, 0]]
-    ((run_id, _),) = crashed_project.query(LIVE)
-    ((lists, similar, factors),) = crashed_project.query(CURRENT)
+    ((run_id, _, lists, similar, factors),) = crashed_project.query(STATE)
     assert run_id in done.stdout
     assert f"{lists:,} recommendations" in done.stdout
     assert similar
@@ -73,10 +79,10 @@ def test_killed_after_the_commit_the_new_run_is_current_and_the_next_command_say
 ):
     done = _publish_and_die(crashed_project, step, str(crashed_project.directory))
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert crashed_project.query(LIVE) == [[f"killed {step}", f"killed {step}"]]
-    assert crashed_project.query(CURRENT) == [[28, 2, 1]]
+    new = [[f"killed {step}", f"killed {step}", 28, 2, 1]]
+    assert crashed_project.query(STATE) == new
     # The run's version is made up, so that the champion cannot follow: nothing goes by another.
     done = crashed_project.python_jobs("score")
     assert done.returncode == 1
     assert f"Run killed {step} holds the lists of version killed {step}" in done.stderr
-    assert crashed_project.query(LIVE) == [[f"killed {step}", f"killed {step}"]]
+    assert crashed_project.query(STATE) == new

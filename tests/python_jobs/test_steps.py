@@ -76,7 +76,9 @@ def test_a_third_exit_code_of_dbt_is_a_failure(ran):
     assert len(ran) == 1
 
 
-def test_a_nightly_training_is_like_what_is_live_unless_told_otherwise(ran, monkeypatch):
+def test_a_nightly_training_is_like_what_is_live_unless_told_otherwise(ran, tmp_path, monkeypatch):
+    # Away from the repository, which has a profile or has none.
+    monkeypatch.chdir(tmp_path)
     cli.main(["pipeline", "--target", "server"], standalone_mode=False)
     monkeypatch.setenv("DATAFLIX_LIKE", "7")
     cli.main(["pipeline", "--set", "recency=1.5", "--target", "server"], standalone_mode=False)
@@ -122,3 +124,17 @@ def test_the_demo_refuses_a_server(demo, ran):
     assert "The target server is a server" in str(said)
     assert "Nothing was run" in str(said)
     assert not ran
+
+
+@pytest.mark.parametrize("command", [["runs"], ["pipeline"], ["recommend", "--user", "42"]])
+def test_a_missing_profile_is_named_before_anything_is_started(ran, tmp_path, monkeypatch, command):
+    """dbt would speak of a path that nobody typed, and `pipeline` would end as bad usage does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
+    (tmp_path / "dbt_project.yml").touch()
+    with pytest.raises(UserError, match=r"There is no profiles\.yml in .* or in") as told:
+        cli.main(command, standalone_mode=False)
+    assert told.value.exit_code == 1
+    assert "cp profiles.yml.example profiles.yml" in told.value.hint
+    assert ran == []
