@@ -18,6 +18,7 @@ from python_jobs.publishing import commit as commit_module
 from python_jobs.publishing.commit import ChangedMeanwhileError
 from python_jobs.publishing.history import current_run
 from python_jobs.publishing.publish import place_rows
+from python_jobs.tracking import registry
 from python_jobs.tracking.record import save_record
 from python_jobs.tracking.registry import CHAMPION, aliased, set_alias
 from python_jobs.tracking.store import explained_mlflow, log_record
@@ -298,6 +299,29 @@ def test_a_damaged_model_is_a_sentence(warehouse, tracking, tmp_path, name, left
     if name == "model.json":
         with pytest.raises(UserError, match="cannot be read"):
             champion_of(tracking, live.run, optional=False)
+
+
+def test_what_is_downloaded_of_a_model_is_removed_again(warehouse, tracking, tmp_path, monkeypatch):
+    run = _published(warehouse, tracking)
+    saved, downloads = tmp_path / "saved", tmp_path / "downloads"
+    saved.mkdir()
+    downloads.mkdir()
+    save_record(RECORD, {}, saved)
+    tracking.client.log_artifacts(run.mlflow_run_id, str(saved))
+    live, _ = find_live(warehouse, tracking)
+    monkeypatch.setattr("tempfile.tempdir", str(downloads))
+    read, there = registry.load_record, []
+
+    def reading(folder):
+        there.extend(downloads.rglob("*.npy"))
+        return read(folder)
+
+    monkeypatch.setattr(registry, "load_record", reading)
+    assert load_live(tracking, live).record.W.tolist() == RECORD.W.tolist()
+    assert champion_of(tracking, live.run, optional=False) is not None
+    # Otherwise nothing was downloaded, and there was nothing to remove.
+    assert len(there) == 5
+    assert list(downloads.iterdir()) == []
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), ConnectionError("503 of a proxy")])

@@ -221,3 +221,21 @@ def test_rolling_back_and_forth(twice, tmp_path):
         assert project.query(SHOWN) == [[version]]
     listed = project.python_jobs("runs").stdout
     assert listed.index(second) < listed.index(first)
+
+
+def test_no_column_is_tested_for_nulls_that_cannot_hold_one(trained_project):
+    """ClickHouse refuses a null in a column that is not Nullable: such a test could not fail."""
+    manifest = json.loads((trained_project.directory / "target/manifest.json").read_text())
+    tested = {
+        (node["alias"], test["column_name"])
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test"
+        and test.get("test_metadata")
+        and test["test_metadata"]["name"] == "not_null"
+        for node in [manifest["nodes"].get(test["attached_node"])]
+        if node  # a source's types are the team's own
+    }
+    columns = "select table, name from system.columns where type not like '%Nullable%'"
+    never_null = {(table, name) for table, name in trained_project.query(columns)}
+    assert len(never_null) > 50
+    assert tested & never_null == set()
