@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
@@ -18,8 +19,7 @@ from python_jobs.publishing import commit as commit_module
 from python_jobs.publishing.commit import ChangedMeanwhileError
 from python_jobs.publishing.history import current_run
 from python_jobs.publishing.publish import place_rows
-from python_jobs.tracking import registry
-from python_jobs.tracking.record import save_record
+from python_jobs.tracking.record import load_record, save_record
 from python_jobs.tracking.registry import CHAMPION, aliased, set_alias
 from python_jobs.tracking.store import explained_mlflow, log_record
 from tests.python_jobs.publishing_data import all_tables, run_of
@@ -310,13 +310,13 @@ def test_what_is_downloaded_of_a_model_is_removed_again(warehouse, tracking, tmp
     tracking.client.log_artifacts(run.mlflow_run_id, str(saved))
     live, _ = find_live(warehouse, tracking)
     monkeypatch.setattr("tempfile.tempdir", str(downloads))
-    read, there = registry.load_record, []
+    there: list[Path] = []
 
     def reading(folder):
         there.extend(downloads.rglob("*.npy"))
-        return read(folder)
+        return load_record(folder)
 
-    monkeypatch.setattr(registry, "load_record", reading)
+    monkeypatch.setattr("python_jobs.tracking.registry.load_record", reading)
     assert load_live(tracking, live).record.W.tolist() == RECORD.W.tolist()
     assert champion_of(tracking, live.run, optional=False) is not None
     # Otherwise nothing was downloaded, and there was nothing to remove.
