@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-server mutants lint lint-ruff lint-imports lint-mypy lint-sql bench bench-quality \
+.PHONY: demo test test-server mutants lint lint-ruff lint-imports lint-mypy lint-sql lint-dbt bench bench-quality \
 	docs lock audit clean purge
 
 demo: .venv/runtime profiles.yml
@@ -24,7 +24,7 @@ test-server: .venv/dev
 mutants: .venv/dev
 	@$(BIN)/python tests/mutants.py $(ONLY)
 
-lint: lint-ruff lint-imports lint-mypy lint-sql
+lint: lint-ruff lint-imports lint-mypy lint-sql lint-dbt
 
 lint-ruff: .venv/dev
 	@$(BIN)/ruff check .
@@ -39,6 +39,11 @@ lint-mypy: .venv/dev
 
 lint-sql: .venv/dev
 	@$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt
+
+# Layers, access, keys and words of the dbt project; dbt-bouncer.yml has the rules.
+lint-dbt: .venv/dev profiles.yml
+	@$(BIN)/dbt --quiet parse
+	@$(BIN)/dbt-bouncer --show-all-failures
 
 # What can be made again, the virtual environment included.
 clean:

@@ -62,8 +62,12 @@ def answer(arguments: list[str]) -> dict[str, Any]:
 
 
 def models(manifest: Manifest) -> dict[str, tuple[str, str]]:
-    """Return the schema and the identifier of each enabled model, by name."""
-    nodes = [node for node in manifest.nodes.values() if node.resource_type == "model"]
+    """Return schema and identifier of each enabled model, in its latest version, by name."""
+    nodes = [
+        node
+        for node in manifest.nodes.values()
+        if node.resource_type == "model" and node.version == node.latest_version
+    ]
     return {node.name: (node.schema, node.identifier) for node in nodes}
 
 

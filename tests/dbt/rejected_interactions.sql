@@ -1,5 +1,6 @@
 {{
     config(
+        group='interactions',
         severity='warn',
         store_failures=true,
         alias='rejected_interactions',

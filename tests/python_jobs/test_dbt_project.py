@@ -6,11 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from python_jobs.dbt.project import DbtOptions, Question
+from python_jobs.dbt.relation import Relation
 from tests.python_jobs.conftest import REPOSITORY, Project
 from tests.python_jobs.test_your_data import run_sql
 
@@ -125,10 +128,67 @@ def test_a_build_leaves_the_samples_seeds_alone_and_builds_a_packages(
 def test_the_training_jobs_exposure_names_what_the_jobs_read(built_project: Project) -> None:
     files = (REPOSITORY / "python_jobs").rglob("*.py")
     code = " ".join(file.read_text(encoding="utf-8") for file in files)
-    exposure = manifest_of(built_project)["exposures"]["exposure.dataflix.training_job"]
-    assert {
-        name.removeprefix("model.dataflix.") for name in exposure["depends_on"]["nodes"]
-    } == set(re.findall(r'\bmodel\("(\w+)"\)', code))
+    manifest = manifest_of(built_project)
+    exposure = manifest["exposures"]["exposure.dataflix.training_job"]
+    named = {manifest["nodes"][node]["name"] for node in exposure["depends_on"]["nodes"]}
+    assert named == set(re.findall(r'\bmodel\("(\w+)"\)', code))
+
+
+def test_a_second_version_of_a_mart_stands_beside_the_first(
+    built_project: Project, tmp_path: Path
+) -> None:
+    """The steps of docs/model_versions.md."""
+    project = built_project.copy(tmp_path)
+    marts = tmp_path / "models" / "marts"
+    page = (REPOSITORY / "docs" / "model_versions.md").read_text(encoding="utf-8")
+    versions = textwrap.indent(
+        textwrap.dedent(page.split("```yaml\n")[1].split("   ```")[0]), "    "
+    )
+    model = (marts / "mart_users.sql").read_text(encoding="utf-8")
+    changed = model.replace("users.country as country,", "users.country as country_code,")
+    (marts / "mart_users_v2.sql").write_text(changed, encoding="utf-8")
+    properties = (marts / "_marts__models.yml").read_text(encoding="utf-8")
+    first = next(part for part in properties.split("    versions:\n") if "in: mart_users\n" in part)
+    first = first[: first.index("alias: mart_users\n")] + "alias: mart_users\n"
+    properties = properties.replace("    versions:\n" + first, versions)
+    (marts / "_marts__models.yml").write_text(properties, encoding="utf-8")
+
+    project.dbt("build", "--select", "mart_users")
+    assert project.query(
+        "select table, name from system.columns where database = 'analytics' "
+        "and startsWith(table, 'mart_users') and startsWith(name, 'country') order by table"
+    ) == [["mart_users", "country"], ["mart_users_v2", "country_code"]]
+    versions_built = {
+        node["version"]: node["access"]
+        for node in ours(manifest_of(project), "nodes")
+        if node["name"] == "mart_users"
+    }
+    assert versions_built == {1: "public", 2: "public"}
+    listed = project.dbt("list", "--select", "mart_users.v1+", "--resource-type", "exposure").stdout
+    assert "recommendations_dashboard" in listed
+    # The jobs follow `latest_version`.
+    jobs = Question(DbtOptions(project.directory, project.directory)).answer()
+    assert jobs.model("mart_users") == Relation("analytics", "mart_users")
+
+
+def test_events_that_were_loaded_twice_are_warned_of(
+    built_project: Project, tmp_path: Path
+) -> None:
+    project = built_project.copy(tmp_path)
+    project.execute("insert into raw.watched_movies select * from raw.watched_movies")
+    keys = project.dbt(
+        "test",
+        "--select",
+        "stg_dataflix__watched_movies",
+        "stg_dataflix__ratings",
+        "--exclude",
+        "test_type:unit",
+    ).stdout
+    warned = [line.split("WARN")[1] for line in keys.splitlines() if " WARN " in line]
+    # Of 300 users the test looks at a few, and at each of their events.
+    [watched] = [line for line in warned if "watched_movies" in line]
+    assert int(watched.split()[0]) > 20
+    assert not [line for line in warned if "ratings" in line]
 
 
 def test_a_run_without_raw_tables_says_what_to_do(built_project: Project, tmp_path: Path) -> None:
