@@ -56,9 +56,9 @@ checked as (
         user_id in (select users.user_id from users) as has_user,
         movie_id in (select movies.movie_id from movies) as has_movie,
         happened_at is not null as has_time,
-        coalesce(happened_at, toDateTime64(0, 3, 'UTC')) >= toDateTime64('1990-01-01 00:00:00', 3, 'UTC')
+        coalesce(happened_at >= toDateTime64('1990-01-01 00:00:00', 3, 'UTC'), false)
             as is_since_1990,
-        coalesce(happened_at, toDateTime64(0, 3, 'UTC')) <= now64(3, 'UTC') + interval 1 day as has_happened
+        coalesce(happened_at <= now64(3, 'UTC') + interval 1 day, false) as has_happened
     from events
 
 ),
