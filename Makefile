@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-server mutants lint lint-ruff lint-imports lint-mypy lint-sql lint-dbt bench bench-quality \
+.PHONY: demo test test-server mutants format lint lint-ruff lint-imports lint-mypy lint-sql lint-dbt bench bench-quality \
 	docs lock audit clean purge
 
 demo: .venv/runtime profiles.yml
@@ -23,6 +23,12 @@ test-server: .venv/dev
 # Some of them only: make mutants ONLY=gate.py
 mutants: .venv/dev
 	@$(BIN)/python tests/mutants.py $(ONLY)
+
+# Mends what lint-ruff and lint-sql can mend by themselves.
+format: .venv/dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --disable-progress-bar models macros tests/dbt
 
 lint: lint-ruff lint-imports lint-mypy lint-sql lint-dbt
 
