@@ -10,8 +10,8 @@ from python_jobs.evaluation.list_metrics import Evaluation
 from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags
-from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings
+from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.progress import NO_BAR, Bar, Phases
 from python_jobs.publishing.history import TrainingRun
@@ -78,10 +78,10 @@ def tune(
         with phases.phase("evaluate"):
             started_with = evaluate_settings(start, holdouts[start.watched_weight])
             assessment = assess(holdouts[best.watched_weight], best)
-        with phases.phase("fit"):
+        with phases.phase("fit", total=steps(best)) as bar:
             interactions = read[best.watched_weight]
+            fitted = fit(interactions.matrix, interactions.last_interacted_at, best, bar.advance)
             weighed = weighed_by(interactions, best)
-            fitted = factorize(weighed.matrix, best)
         with phases.phase("log"):
             metrics = fit_metrics(weighed, fitted, assessment)
             run = log_run(tracking, run_id, interactions, fitted, best, {}, metrics, tags)
