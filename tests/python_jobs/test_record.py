@@ -47,6 +47,7 @@ def test_transitions_are_saved_and_loaded(tmp_path):
     summary = replace(RECORD.summary, settings=settings)
     save_record(replace(RECORD, P=P, summary=summary), {}, tmp_path)
     read = load_record(tmp_path)
+    assert read.P is not None
     assert read.P.tobytes() == P.tobytes()
     assert read.summary.settings == settings
 

@@ -40,8 +40,10 @@ SETTINGS = Settings(
 )
 MOVIES = 12
 
+History = tuple[csr_matrix, NDArray[np.int64]]
 
-def some_histories(users: int, seed: int) -> tuple[csr_matrix, NDArray[np.int64]]:
+
+def some_histories(users: int, seed: int) -> History:
     """Return users of 1 to all movies, scores 1 to 5, and times of which many are the same."""
     random = np.random.default_rng(seed)
     seen = random.random((users, MOVIES)) < random.random((users, 1))
@@ -107,22 +109,21 @@ def test_sums_are_those_over_every_cut(users, k, seed, memory, long_share, horiz
     P, Q = (np.random.default_rng(seed).random((MOVIES, k), np.float32) for _ in range(2))
     histories = Histories.of(matrix, timestamps, settings)
     reached, gram = sums_of_pasts(histories, P)
-    close = {"rtol": 1e-4, "atol": 1e-5}
-    np.testing.assert_allclose(reached, Y.T @ X @ P, **close)
-    np.testing.assert_allclose(gram, X.T @ X @ P, **close)
-    np.testing.assert_allclose(sums_of_nexts(histories, Q), X.T @ Y @ Q, **close)
+    np.testing.assert_allclose(reached, Y.T @ X @ P, 1e-4, 1e-5)
+    np.testing.assert_allclose(gram, X.T @ X @ P, 1e-4, 1e-5)
+    np.testing.assert_allclose(sums_of_nexts(histories, Q), X.T @ Y @ Q, 1e-4, 1e-5)
     assert histories.nexts == pytest.approx((Y**2).sum())
     assert histories.ridge == pytest.approx(0.02 * (X**2).sum())
     found = latest_pasts(matrix, timestamps, settings)
-    np.testing.assert_allclose(found.toarray(), last, **close)
+    np.testing.assert_allclose(found.toarray(), last, 1e-4, 1e-5)
 
 
 @pytest.fixture(scope="module")
-def histories() -> tuple[csr_matrix, NDArray[np.int64]]:
+def histories() -> History:
     return some_histories(40, seed=2)
 
 
-def test_the_loss_is_what_it_is_said_to_be_and_never_rises(histories) -> None:
+def test_the_loss_is_what_it_is_said_to_be_and_never_rises(histories: History) -> None:
     X, Y, _ = cuts(*histories, SETTINGS)
     ridge = SETTINGS.transition_shrinkage * (X**2).sum()
     long = dataclasses.replace(SETTINGS, transition_iterations=60)
@@ -139,7 +140,7 @@ def test_the_loss_is_what_it_is_said_to_be_and_never_rises(histories) -> None:
         assert losses[iterations] == pytest.approx(loss / (Y**2).sum(), rel=1e-4)
 
 
-def test_twice_the_data_is_the_same_model(histories) -> None:
+def test_twice_the_data_is_the_same_model(histories: History) -> None:
     """Shrinkage is a share of the data, so that settings carry over."""
     matrix, timestamps = histories
     one = fit_transitions(matrix, timestamps, SETTINGS)
@@ -147,7 +148,7 @@ def test_twice_the_data_is_the_same_model(histories) -> None:
     np.testing.assert_allclose(two.P @ two.Q, one.P @ one.Q, rtol=1e-3, atol=1e-5)
 
 
-def test_seeds_are_averaged(histories) -> None:
+def test_seeds_are_averaged(histories: History) -> None:
     both = fit_transitions(*histories, dataclasses.replace(SETTINGS, transition_seeds=2))
     alone = [
         fit_transitions(*histories, dataclasses.replace(SETTINGS, random_state=seed))
@@ -158,7 +159,9 @@ def test_seeds_are_averaged(histories) -> None:
     np.testing.assert_allclose(both.P @ both.Q, expected, rtol=1e-5, atol=1e-7)
 
 
-def test_the_same_bits_on_any_number_of_threads(histories, monkeypatch) -> None:
+def test_the_same_bits_on_any_number_of_threads(
+    histories: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pasts, "CELLS_PER_PART", 30)
     assert len(Histories.of(*histories, SETTINGS).parts) > 4
     found = []
@@ -172,7 +175,7 @@ def test_the_same_bits_on_any_number_of_threads(histories, monkeypatch) -> None:
     np.testing.assert_allclose(whole.P @ whole.Q, found[0].P @ found[0].Q, rtol=1e-3, atol=1e-5)
 
 
-def test_without_transitions_it_is_nmf_to_the_bit(histories) -> None:
+def test_without_transitions_it_is_nmf_to_the_bit(histories: History) -> None:
     for settings in (Settings(), dataclasses.replace(SETTINGS, transition_rank=0)):
         fitted, nmf = fit(*histories, settings), factorize(weigh(*histories, settings), settings)
         assert fitted.P is None
@@ -180,7 +183,7 @@ def test_without_transitions_it_is_nmf_to_the_bit(histories) -> None:
         assert fitted.H.tobytes() == nmf.H.tobytes()
 
 
-def test_a_stacked_score_is_the_weighted_mean_of_what_both_say(histories) -> None:
+def test_a_stacked_score_is_the_weighted_mean_of_what_both_say(histories: History) -> None:
     fitted = fit(*histories, SETTINGS)
     assert fitted.P is not None
     assert min(part.min() for part in (fitted.W, fitted.H, fitted.P)) >= 0
@@ -196,7 +199,7 @@ def test_a_stacked_score_is_the_weighted_mean_of_what_both_say(histories) -> Non
     np.testing.assert_allclose(fitted.of_nmf * 1.7, nmf.W, rtol=1e-5)
 
 
-def test_a_user_of_whom_nmf_knows_nothing_has_the_order_alone(histories) -> None:
+def test_a_user_of_whom_nmf_knows_nothing_has_the_order_alone(histories: History) -> None:
     fitted = fit(*histories, SETTINGS)
     H = np.vstack([np.zeros_like(fitted.H[:4]), fitted.H[4:]])
     W = fold_in_users(
@@ -205,7 +208,7 @@ def test_a_user_of_whom_nmf_knows_nothing_has_the_order_alone(histories) -> None
     np.testing.assert_allclose(np.linalg.norm(W @ H, axis=1), 0.7 / 1.7, rtol=1e-4)
 
 
-def test_fold_in_of_a_trained_user_is_the_fits_own_encoding(histories) -> None:
+def test_fold_in_of_a_trained_user_is_the_fits_own_encoding(histories: History) -> None:
     fitted = fit(*histories, dataclasses.replace(SETTINGS, max_iter=3000))
     folded = fold_in_users(
         weigh(*histories, SETTINGS),
@@ -222,7 +225,7 @@ def test_fold_in_of_a_trained_user_is_the_fits_own_encoding(histories) -> None:
             assert np.ptp(row[kept]) <= 1e-4 * row[kept].max()
 
 
-def test_contributions_are_exact_and_sum_to_the_score(histories) -> None:
+def test_contributions_are_exact_and_sum_to_the_score(histories: History) -> None:
     """What transitions say of a movie is a sum over the history; NMF's share is as ever."""
     matrix, _ = histories
     fitted, weighed = fit(*histories, SETTINGS), weigh(*histories, SETTINGS)
@@ -303,7 +306,7 @@ def test_nothing_of_what_is_held_out_is_in_the_fit() -> None:
     assert not one.H[4:, 8:].any()
 
 
-def test_every_step_is_reported(histories) -> None:
+def test_every_step_is_reported(histories: History) -> None:
     settings = dataclasses.replace(SETTINGS, ensemble_ranks=(2, 2), transition_seeds=3)
     reported: list[None] = []
     fit(*histories, settings, lambda: reported.append(None))

@@ -86,9 +86,10 @@ def test_who_came_or_changed_is_folded_in(interactions, model) -> None:
     factors = factors_of(changed, model)
     assert np.flatnonzero(factors.folded_in).tolist() == [0, USERS - 1]
     settings, P, who = model.record.summary.settings, model.record.P, [0, USERS - 1]
-    history = (interactions.matrix, interactions.last_interacted_at, settings)
-    pasts = latest_pasts(*history)[who]
-    expected = fold_in_users(weigh(*history)[who], pasts, model.record.H, P, settings)
+    matrix, times = interactions.matrix, interactions.last_interacted_at
+    pasts = latest_pasts(matrix, times, settings)[who]
+    rows = weigh(matrix, times, settings)[who]
+    expected = fold_in_users(rows, pasts, model.record.H, P, settings)
     assert factors.W[[0, USERS - 1]].tobytes() == expected.tobytes()
     assert factors.W[1:-1].tobytes() == model.record.W[1:-1].tobytes()
 
@@ -104,7 +105,8 @@ def test_a_user_alone_is_as_among_the_others(interactions, model, changed: bool)
         assert alone.W.tobytes() == together.W[user].tobytes()
         assert alone.folded_in.tolist() == [changed]
         assert alone.matrix.toarray().tolist() == together.matrix[[user]].toarray().tolist()
-        if together.past:
+        assert (alone.past is None) == (together.past is None)
+        if together.past and alone.past:
             of_user = together.past.latest[[user]].toarray()
             assert alone.past.latest.toarray().tobytes() == of_user.tobytes()
 
