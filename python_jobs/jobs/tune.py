@@ -15,9 +15,11 @@ from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.progress import NO_BAR, Bar, Phases
 from python_jobs.publishing.history import TrainingRun
+from python_jobs.threads import thread_count
 from python_jobs.tracking.registry import CHALLENGER, set_alias
 from python_jobs.tracking.store import Tracking, log_trial, tracked_run
-from python_jobs.tuning.search import Search, Trial, search
+from python_jobs.tuning.judging import Trial
+from python_jobs.tuning.search import Search, search
 from python_jobs.warehouse.connection import Warehouse
 
 WATCHED_WEIGHTS = (None, 0.5, 2.0, 4.0)
@@ -63,8 +65,9 @@ def tune(
         with phases.phase("search", total=round(minutes * 60)) as bar:
 
             def on_trial(trial: Trial) -> None:
-                log_trial(tracking, f"trial {trial.number}", asdict(trial.settings), trial.ndcg)
-                bar.advance(round(trial.seconds))
+                params = {**asdict(trial.settings), "pruned": trial.pruned}
+                log_trial(tracking, f"trial {trial.number}", params, trial.ndcg)
+                bar.advance(round(trial.seconds / thread_count()))
 
             found = search(
                 {weight: holdout.train for weight, holdout in holdouts.items()},
