@@ -2,8 +2,9 @@
 
 The row is appended by one statement that compares and sets: it holds the time, computed by the
 server, and the condition that the current run is the one that the job began with. ClickHouse takes
-only one insert with a given deduplication token; here the token says which row the new one
-follows, so that of two writers at the same moment one is taken, and the other finds out.
+only one insert with a given deduplication token, on all replicas together; here the token says
+which row the new one follows, so that of two writers at the same moment one is taken, and the other
+finds out: on a cluster, by waiting for what was written through other replicas.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from python_jobs.publishing.history import (
     require_rows,
 )
 from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.replicas import catch_up, require_every_replica, where_a_quorum_has_it
 
 TOKENS = 20
 """Tokens that are tried. Each but the first is for a row that followed the same one before, and has
@@ -70,9 +72,13 @@ def commit(warehouse: Warehouse, run: TrainingRun, began_with: PublishedRun | No
 
 
 def _compare_and_append(warehouse: Warehouse, run: TrainingRun, place: str) -> PublishedRun:
+    runs = warehouse.published("training_runs")
+    catch_up(warehouse, runs, warehouse.published("recommendations"))
+    require_every_replica(warehouse, runs)
     for attempt in range(TOKENS):
         _append(warehouse, run, place, f"{place}/{attempt}")
         for _ in range(LOOKS):
+            catch_up(warehouse, runs)
             live = current_run(warehouse)
             if live and live.run_id == run.run_id and _place(live) != place:
                 return live
@@ -126,7 +132,7 @@ def _append(warehouse: Warehouse, run: TrainingRun, place: str, token: str) -> N
         )
         """,
         parameters=parameters,
-        settings={"insert_deduplication_token": token},
+        settings={"insert_deduplication_token": token, **where_a_quorum_has_it(warehouse, runs)},
     )
 
 

@@ -1,0 +1,91 @@
+"""More than one replica: which tables have them, who is missing, and what is waited for.
+
+On a single server and embedded no table is replicated, and nothing here does anything. The commit
+of a run rests on ClickHouse's own rules: an ``insert`` with a deduplication token is taken once on
+all replicas together, since Keeper decides; ``system sync replica`` returns when this replica has
+all that was written to a table on any, before it was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from clickhouse_connect.driver.client import Client
+
+from python_jobs.dbt.relation import Relation
+from python_jobs.errors import UserError
+
+if TYPE_CHECKING:
+    from python_jobs.warehouse.connection import Warehouse
+
+ON_EVERY_REPLICA = {"alter_sync": 2}
+"""Settings of a change of partitions that returns when every replica has made it."""
+WHERE_A_QUORUM_HAS_IT = {"insert_quorum": "auto", "insert_quorum_timeout": 60_000}
+"""Settings of an insert that returns when more than half of the replicas have the row, of two both;
+it gives up after a minute (ms), before the client does."""
+
+
+def replicated_among(client: Client, relations: Iterable[Relation]) -> frozenset[Relation]:
+    """Return which of some tables are replicated."""
+    wanted = set(relations)
+    found = client.query(
+        """
+        select database, name
+        from system.tables
+        where database in {databases:Array(String)} and engine like 'Replicated%'
+        """,
+        parameters={"databases": sorted({relation.database for relation in wanted})},
+    )
+    return frozenset(wanted & {Relation(*row) for row in found.result_rows})
+
+
+def catch_up(warehouse: Warehouse, *relations: Relation) -> None:
+    """Wait until this replica has what was written to some tables on any replica."""
+    for relation in relations:
+        if relation in warehouse.replicated:
+            warehouse.client.command(f"system sync replica {relation}")
+
+
+def on_every_replica(warehouse: Warehouse, relation: Relation) -> dict[str, Any]:
+    """Return the settings of a change of a table's partitions that all replicas have to make."""
+    return ON_EVERY_REPLICA if relation in warehouse.replicated else {}
+
+
+def where_a_quorum_has_it(warehouse: Warehouse, relation: Relation) -> dict[str, Any]:
+    """Return the settings of an insert into a table that a quorum of its replicas has to have."""
+    return WHERE_A_QUORUM_HAS_IT if relation in warehouse.replicated else {}
+
+
+def missing_replicas(warehouse: Warehouse, relation: Relation) -> list[str]:
+    """Return the names of a table's replicas that are not connected to Keeper."""
+    if relation not in warehouse.replicated:
+        return []
+    found = warehouse.client.query(
+        """
+        select arrayJoin(mapKeys(mapFilter((name, active) -> not active, replica_is_active)))
+        from system.replicas
+        where database = {database:String} and table = {table:String}
+        order by all
+        """,
+        parameters={"database": relation.database, "table": relation.table},
+    )
+    return [name for (name,) in found.result_rows]
+
+
+def require_every_replica(warehouse: Warehouse, relation: Relation) -> None:
+    """Refuse to begin what cannot be finished while a replica of a table is missing.
+
+    Raises
+    ------
+    UserError
+        If one is. It names it.
+    """
+    if missing := missing_replicas(warehouse, relation):
+        raise UserError(
+            f"Replica {' and '.join(missing)} of {relation} is not connected: nothing was "
+            "published, since readers there would not get it.",
+            "What was published before is still current. Start the server again, or take a replica "
+            "that is gone for good out of the cluster (SYSTEM DROP REPLICA), and run the command "
+            "again.",
+        )
