@@ -92,13 +92,13 @@ def open_warehouse(dbt: DbtOptions | Question, *, create: bool = False) -> Itera
     client = new_client(project)
     try:
         with explained_errors(project):
-            yield _caught_up(Warehouse(client, project))
+            yield caught_up(Warehouse(client, project))
     finally:
         client.close()
 
 
-def _caught_up(warehouse: Warehouse) -> Warehouse:
-    """Return a warehouse that knows its replicated tables, and has what was written on others."""
+def caught_up(warehouse: Warehouse) -> Warehouse:
+    """Return the warehouse as it knows its replicated tables, each with what others have of it."""
     if warehouse.embedded:
         return warehouse
     tables = [warehouse.project.model(name) for name in READ_MODELS]
