@@ -22,7 +22,12 @@ from python_jobs.publishing.history import (
     require_rows,
 )
 from python_jobs.warehouse.connection import Warehouse
-from python_jobs.warehouse.replicas import catch_up, require_every_replica, where_a_quorum_has_it
+from python_jobs.warehouse.replicas import (
+    catch_up,
+    missing_note,
+    require_every_replica,
+    where_a_quorum_has_it,
+)
 
 TOKENS = 20
 """Tokens that are tried. Each but the first is for a row that followed the same one before, and has
@@ -66,9 +71,10 @@ def commit(warehouse: Warehouse, run: TrainingRun, began_with: PublishedRun | No
     try:
         return _compare_and_append(warehouse, run, _place(began_with))
     except (ClickHouseError, KeyboardInterrupt) as error:
+        note = missing_note(warehouse, warehouse.published("training_runs"))
         if _is_live(warehouse, run, _place(began_with)):
-            raise published_but(run, error) from error
-        raise _uncertain(run, error) from error
+            raise published_but(run, error, note) from error
+        raise _uncertain(run, error, note) from error
 
 
 def _compare_and_append(warehouse: Warehouse, run: TrainingRun, place: str) -> PublishedRun:
@@ -154,20 +160,20 @@ def _changed_meanwhile(run: TrainingRun, live: PublishedRun | None) -> ChangedMe
     )
 
 
-def published_but(run: TrainingRun, error: BaseException) -> UserError:
+def published_but(run: TrainingRun, error: BaseException, note: str = "") -> UserError:
     """Return the error of what failed, or was interrupted, after a run became current."""
     message = f"Run {run.run_id} (version {run.model_version}) is published and current"
     hint = (
         "MLflow's champion may not follow it yet, and old runs may not be dropped; the next train, "
-        "score or rollback sees to both."
+        f"score or rollback sees to both.{note}"
     )
     if isinstance(error, KeyboardInterrupt):
         return InterruptedWithNewsError(f"Interrupted, but {message}.", hint)
     return UserError(f"{message}; what came after failed: {error}", hint)
 
 
-def _uncertain(run: TrainingRun, error: BaseException) -> UserError:
-    hint = "`python_jobs runs` shows whether it is current."
+def _uncertain(run: TrainingRun, error: BaseException, note: str) -> UserError:
+    hint = f"`python_jobs runs` shows whether it is current.{note}"
     if isinstance(error, KeyboardInterrupt):
         when = f"while run {run.run_id} was being made current"
         return InterruptedWithNewsError(f"Interrupted {when}.", hint)

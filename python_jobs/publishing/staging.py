@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from python_jobs.dbt.relation import Relation
 from python_jobs.publishing.verification import verify
 from python_jobs.warehouse.connection import Warehouse
-from python_jobs.warehouse.replicas import on_every_replica
+from python_jobs.warehouse.replicas import missing_replicas_named, on_every_replica
 
 STAGING_DDL = {"distributed_ddl_output_mode": "throw_only_active"}
 """In a database of the engine Replicated a staging table is made on every replica, empty on all but
@@ -81,16 +81,23 @@ def load_block(warehouse: Warehouse, staging: Relation, block: Columns) -> int:
 
 
 def swap_in(warehouse: Warehouse, table: str, run_id: str, rows: int) -> None:
-    """Put the staged rows in the live table, as its partition of the run."""
+    """Put the staged rows in the live table, as its partition of the run; on every replica of it.
+
+    Raises
+    ------
+    UserError
+        If a replica went away meanwhile.
+    """
     live, staging = warehouse.published(table), staging_of(warehouse, table, run_id)
     if rows:
         statement = f"alter table {live} replace partition {{run_id:String}} from {staging}"
     else:
         # REPLACE PARTITION refuses an empty source.
         statement = f"alter table {live} drop partition {{run_id:String}}"
-    warehouse.client.command(
-        statement, parameters={"run_id": run_id}, settings=on_every_replica(warehouse, live)
-    )
+    with missing_replicas_named(warehouse, live):
+        warehouse.client.command(
+            statement, parameters={"run_id": run_id}, settings=on_every_replica(warehouse, live)
+        )
 
 
 def drop_staging(warehouse: Warehouse, table: str, run_id: str) -> None:

@@ -8,10 +8,12 @@ all that was written to a table on any, before it was asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
@@ -19,8 +21,9 @@ from python_jobs.errors import UserError
 if TYPE_CHECKING:
     from python_jobs.warehouse.connection import Warehouse
 
-ON_EVERY_REPLICA = {"alter_sync": 2}
-"""Settings of a change of partitions that returns when every replica has made it."""
+ON_EVERY_REPLICA = {"alter_sync": 2, "replication_wait_for_inactive_replica_timeout": 60}
+"""Settings of a change of partitions that returns when every replica has made it, and gives up when
+one has been away for a minute (s)."""
 WHERE_A_QUORUM_HAS_IT = {"insert_quorum": "auto", "insert_quorum_timeout": 60_000}
 """Settings of an insert that returns when more than half of the replicas have the row, of two both;
 it gives up after a minute (ms), before the client does."""
@@ -82,10 +85,44 @@ def require_every_replica(warehouse: Warehouse, relation: Relation) -> None:
         If one is. It names it.
     """
     if missing := missing_replicas(warehouse, relation):
-        raise UserError(
-            f"Replica {' and '.join(missing)} of {relation} is not connected: nothing was "
-            "published, since readers there would not get it.",
-            "What was published before is still current. Start the server again, or take a replica "
-            "that is gone for good out of the cluster (SYSTEM DROP REPLICA), and run the command "
-            "again.",
-        )
+        raise _missing(relation, missing)
+
+
+@contextmanager
+def missing_replicas_named(warehouse: Warehouse, relation: Relation) -> Iterator[None]:
+    """Name the replica of a table that went away meanwhile, where a statement fails for it.
+
+    Raises
+    ------
+    UserError
+        In place of ClickHouse's error, which tells times and paths.
+    """
+    try:
+        yield
+    except ClickHouseError as error:
+        if missing := _missing_if_known(warehouse, relation):
+            raise _missing(relation, missing) from error
+        raise
+
+
+def missing_note(warehouse: Warehouse, relation: Relation) -> str:
+    """Return a sentence, with a space before it, that names missing replicas; empty if none is."""
+    missing = _missing_if_known(warehouse, relation)
+    return f" Replica {' and '.join(missing)} of {relation} is not connected." if missing else ""
+
+
+def _missing_if_known(warehouse: Warehouse, relation: Relation) -> list[str]:
+    """Return the missing replicas after an error, which may have been the end of the connection."""
+    try:
+        return missing_replicas(warehouse, relation)
+    except ClickHouseError:
+        return []
+
+
+def _missing(relation: Relation, names: list[str]) -> UserError:
+    return UserError(
+        f"Replica {' and '.join(names)} of {relation} is not connected: nothing was published, "
+        "since readers there would not get it.",
+        "What was published before is still current. Start that server again (SYSTEM DROP REPLICA "
+        "takes one that is gone for good out of the cluster), and run the command again.",
+    )

@@ -105,7 +105,8 @@ def main() -> None:
     """Serve, in the working directory."""
     from chdb import _chdb
 
-    error = _chdb.query(UNTIL_KILLED, "TabSeparated", path="database").error_message()
+    serve: Any = _chdb.query  # type: ignore[attr-defined]  # compiled, without types
+    error = serve(UNTIL_KILLED, "TabSeparated", path="database").error_message()
     sys.exit(f"The server has ended: {error}")
 
 

@@ -1,6 +1,6 @@
 """Publishes a run without dbt: ``publisher.py DATABASE STORE RUN_ID USERS [STEP]``.
 
-DATABASE is the directory of an embedded one, or a server's host, port, username and password as JSON.
+DATABASE is the directory of an embedded one, or host, port, username and password as JSON.
 
 Run as a program by test_crashes.py, for what it leaves where it is killed at STEP, and by
 test_publishing_memory.py, for the memory that it takes, which it prints in MiB. dbt's answer would
@@ -75,7 +75,9 @@ def warehouse_at(database: str) -> Warehouse:
     """Return a warehouse that dbt has built, and that is open for the calling thread."""
     if database.startswith("{"):
         kind = "clickhouse"
-        client = clickhouse_connect.get_client(**json.loads(database), autogenerate_session_id=False)
+        client = clickhouse_connect.get_client(
+            **json.loads(database), autogenerate_session_id=False
+        )
     else:
         kind = "chdb"
         client = clickhouse_connect.get_client(interface="chdb", path=database)

@@ -1,7 +1,7 @@
 """A cluster of two replicas: everything is on both, and a run is published on both or on neither.
 
-On the cluster that the variables DATAFLIX_TEST_CLICKHOUSE_… name (docs/server.md); `make test-server`
-runs it. Commands go through one replica and the other in turn.
+On the cluster that the variables DATAFLIX_TEST_CLICKHOUSE_… name (docs/server.md); `make
+test-server` runs it. Commands go through one replica and the other in turn.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from typing import Any
 import pytest
 
 from python_jobs.errors import UserError
-from python_jobs.publishing import retention
+from python_jobs.publishing import publish as publish_module
+from python_jobs.publishing import retention, staging
 from python_jobs.publishing.commit import ChangedMeanwhileError, commit
 from python_jobs.publishing.history import current_run
 from python_jobs.publishing.publish import place_rows
+from python_jobs.warehouse.replicas import ON_EVERY_REPLICA, missing_replicas
 from tests.python_jobs.conftest import REPOSITORY, Project
 from tests.python_jobs.documented_server import Running, Server, variable
 from tests.python_jobs.publisher import BEFORE_COMMIT, warehouse_at
@@ -169,7 +171,9 @@ def test_a_job_killed_before_its_commit_changes_nothing_on_either(built, replica
         assert server.query("python_jobs", CURRENT) == [([f"before {step}"], 1, 20, 5)]
 
 
-def test_the_next_job_through_either_publishes_and_the_first_cleans_up(built, replicas, monkeypatch):
+def test_the_next_job_through_either_publishes_and_the_first_cleans_up(
+    built, replicas, monkeypatch
+):
     monkeypatch.setattr(retention, "GRACE_HOURS", 0)
     first, second = replicas
     for number, server in enumerate((second, first)):
@@ -184,8 +188,11 @@ def test_the_next_job_through_either_publishes_and_the_first_cleans_up(built, re
         assert server.query("python_jobs", sql) == [(0,)]
 
 
-def test_a_reader_on_either_sees_whole_runs_only(built, replicas):
-    """Ten publications and rollbacks through one replica and the other, each of another size."""
+def test_a_reader_on_either_sees_whole_runs_only(built, replicas, monkeypatch):
+    """Ten publications and some rollbacks through one replica and the other, each of another size.
+
+    In the midst of one of them the second replica goes away, where there is a way to do that.
+    """
     sizes = {f"size {users}": users for users in range(3, 13)}
     warehouses = [warehouse_at(where(server)) for server in replicas]
     publish(warehouses[0], run_of("size 2"), all_tables(2, 4), keep=4)
@@ -203,6 +210,8 @@ def test_a_reader_on_either_sees_whole_runs_only(built, replicas):
     try:
         for number, (run_id, users) in enumerate(sizes.items()):
             of = number % 2
+            if number == 4 and variable("PAUSE"):
+                fail_while_the_second_is_away(warehouses[0], monkeypatch)
             publish(warehouses[of], run_of(run_id), all_tables(users, 4, 2), keep=4)
             if number % 3 == 2:
                 rollback(warehouses[1 - of], f"size {users - 1}")
@@ -212,38 +221,64 @@ def test_a_reader_on_either_sees_whole_runs_only(built, replicas):
             reader.join()
     whole = {(run_id, 1, 4 * users, users) for run_id, users in {"size 2": 2, **sizes}.items()}
     for of in range(2):
-        got = {(runs[0], *rest) for runs, *rest in seen[of] if len(runs) == 1}
         assert {len(runs) for runs, *_ in seen[of]} == {1}
+        got = {(run_id, *rest) for (run_id,), *rest in seen[of]}
         assert got <= whole
         assert len(got) > 5, "too few of the runs were seen"
 
 
+def fail_while_the_second_is_away(warehouse, monkeypatch):
+    """Publish through the first replica; the second goes away as the rows are to be swapped in."""
+    swap_in = staging.swap_in
+
+    def pausing(*args):
+        with monkeypatch.context() as patch:
+            patch.setattr(publish_module, "swap_in", swap_in)
+            pause()
+            return swap_in(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(ON_EVERY_REPLICA, "replication_wait_for_inactive_replica_timeout", 1)
+        patch.setattr(publish_module, "swap_in", pausing)
+        try:
+            with pytest.raises(
+                UserError, match=r"Replica .+ of ml.recommendations is not"
+            ) as error:
+                publish(warehouse, run_of("away"), all_tables(30, 4), keep=4)
+            assert "Start that server again" in str(error.value.hint)
+        finally:
+            resume(warehouse)
+
+
+def pause():
+    subprocess.run(variable("PAUSE"), shell=True, check=True)
+
+
+def resume(warehouse):
+    """Let the second replica go on, and wait until it is back."""
+    subprocess.run(variable("RESUME"), shell=True, check=True)
+    while any(missing_replicas(warehouse, table) for table in warehouse.replicated):
+        time.sleep(0.2)
+
+
 @needs_pause
 def test_a_replica_that_is_away_is_named_and_the_next_run_completes(built, replicas):
-    first, second = replicas
+    first, _ = replicas
     warehouse = warehouse_at(where(first))
     publish(warehouse, run_of("before"), all_tables(5, 4), keep=3)
     before = current_run(warehouse)
-    subprocess.run(variable("PAUSE"), shell=True, check=True)
+    pause()
     try:
-        while not missing(warehouse):
+        while not (missing := missing_replicas(warehouse, warehouse.published("recommendations"))):
             time.sleep(0.5)
-        (name,) = missing(warehouse)
+        (name,) = missing
         with pytest.raises(UserError, match=f"Replica {name} of ml.recommendations is not"):
             place_rows(warehouse, run_of("away"), all_tables(6, 4))
         with pytest.raises(UserError, match=f"Replica {name} of ml.training_runs is not"):
             commit(warehouse, run_of("away"), before)
         assert first.query("python_jobs", CURRENT) == [(["before"], 1, 20, 5)]
     finally:
-        subprocess.run(variable("RESUME"), shell=True, check=True)
-    while missing(warehouse):
-        time.sleep(0.5)
+        resume(warehouse)
     publish(warehouse, run_of("after"), all_tables(7, 4), keep=3)
     for server in replicas:
         assert server.query("python_jobs", CURRENT) == [(["after"], 1, 28, 7)]
-
-
-def missing(warehouse):
-    from python_jobs.warehouse.replicas import missing_replicas
-
-    return missing_replicas(warehouse, warehouse.published("recommendations"))
