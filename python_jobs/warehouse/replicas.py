@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from python_jobs.dbt.relation import Relation
+from python_jobs.dbt.relation import Relation, quoted
 from python_jobs.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,6 +27,31 @@ one has been away for a minute (s)."""
 WHERE_A_QUORUM_HAS_IT = {"insert_quorum": "auto", "insert_quorum_timeout": 60_000}
 """Settings of an insert that returns when more than half of the replicas have the row, of two both;
 it gives up after a minute (ms), before the client does."""
+
+
+def on_cluster(warehouse: Warehouse) -> str:
+    """Return the ``on cluster`` of a statement, where the profile names a cluster."""
+    cluster = warehouse.project.credentials.cluster
+    return f"on cluster {quoted(cluster)}" if cluster else ""
+
+
+def table_engine(warehouse: Warehouse, database: str) -> str:
+    """Return the engine of a table that a job makes; macros/table_engine.sql has the same rule."""
+    replicated = bool(warehouse.project.credentials.cluster)
+    if not (replicated or warehouse.embedded):
+        found = warehouse.client.query(
+            "select engine from system.databases where name = {database:String}",
+            parameters={"database": database},
+        ).result_rows
+        replicated = found == [("Replicated",)]
+    return "ReplicatedMergeTree" if replicated else "MergeTree"
+
+
+def catch_up_everywhere(warehouse: Warehouse, relations: Iterable[Relation]) -> None:
+    """Wait until every replica of a cluster has what was written to some tables."""
+    if clause := on_cluster(warehouse):
+        for relation in relations:
+            warehouse.client.command(f"system sync replica {clause} {relation}")
 
 
 def replicated_among(client: Client, relations: Iterable[Relation]) -> frozenset[Relation]:

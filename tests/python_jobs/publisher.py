@@ -82,7 +82,7 @@ def warehouse_at(database: str) -> Warehouse:
         kind = "chdb"
         client = clickhouse_connect.get_client(interface="chdb", path=database)
     project: Any = SimpleNamespace(
-        credentials=SimpleNamespace(type=kind),
+        credentials=SimpleNamespace(type=kind, cluster=""),
         model=lambda name: Relation("analytics", name),
         source=lambda source, table: Relation("ml", table),
     )

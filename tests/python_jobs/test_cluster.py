@@ -14,13 +14,18 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from python_jobs.errors import UserError
+from python_jobs.movielens.loading import load
+from python_jobs.movielens.release import Release
+from python_jobs.progress import Phases
 from python_jobs.publishing import publish as publish_module
 from python_jobs.publishing import retention, staging
 from python_jobs.publishing.commit import ChangedMeanwhileError, commit
@@ -29,6 +34,8 @@ from python_jobs.publishing.publish import place_rows
 from python_jobs.warehouse.replicas import ON_EVERY_REPLICA, missing_replicas
 from tests.python_jobs.conftest import REPOSITORY, Project
 from tests.python_jobs.documented_server import Running, Server, variable
+from tests.python_jobs.loader import warehouse_of
+from tests.python_jobs.movielens_files import RATINGS, write_csv
 from tests.python_jobs.publisher import BEFORE_COMMIT, warehouse_at
 from tests.python_jobs.publishing_data import all_tables, publish, rollback, run_of
 
@@ -36,9 +43,9 @@ pytestmark = pytest.mark.skipif(
     not (variable("CLUSTER") and variable("REPLICA")),
     reason="no cluster: DATAFLIX_TEST_CLICKHOUSE_CLUSTER and _REPLICA name one (docs/server.md)",
 )
-needs_pause = pytest.mark.skipif(
-    not (variable("PAUSE") and variable("RESUME")),
-    reason="no commands DATAFLIX_TEST_CLICKHOUSE_PAUSE and _RESUME for the second replica",
+needs_stop = pytest.mark.skipif(
+    not (variable("STOP") and variable("START")),
+    reason="no commands DATAFLIX_TEST_CLICKHOUSE_STOP and _START for the second replica",
 )
 
 STATE = """
@@ -68,7 +75,7 @@ LEFTOVERS = "select count() from system.tables where database = 'ml' and name li
 
 
 @pytest.fixture(scope="module")
-def replicas() -> Iterator[tuple[Server, Server]]:
+def replicas() -> Iterator[tuple[Running, Running]]:
     """The cluster with the users of docs/server.md, seen from one replica and from the other."""
     first = Running.of_environment()
     host, _, port = variable("REPLICA").rpartition(":")
@@ -87,9 +94,9 @@ def built(replicas, empty_project: Project, tmp_path_factory) -> Project:
     return project
 
 
-def state(server: Server) -> list[tuple[Any, ...]]:
+def state(server: Running) -> list[tuple[Any, ...]]:
     """Return what one replica has, once it has what the other one has."""
-    with server.client(server.admin, server.admin_password) as client:  # type: ignore[attr-defined]
+    with server.client(server.admin, server.admin_password) as client:
         tables = client.query("select database, table from system.replicas").result_rows
         for database, table in tables:
             client.command(f"system sync replica `{database}`.`{table}`")
@@ -154,6 +161,36 @@ def test_of_publishers_through_different_replicas_one_commits(built, replicas):
             assert runs == [winner]
 
 
+def test_keeper_takes_one_of_two_commits_whatever_their_replicas_have_heard(
+    built, replicas, monkeypatch
+):
+    """The second replica cannot fetch the first one's row, and its publisher does not wait."""
+    first, second = replicas
+    warehouses = [warehouse_at(where(server)) for server in replicas]
+    before = current_run(warehouses[1])
+    monkeypatch.setattr("python_jobs.publishing.commit.catch_up", lambda *_: None)
+
+    def write(of):
+        try:
+            return commit(warehouses[of], run_of(f"deaf {of}"), before).run_id
+        except ChangedMeanwhileError:
+            return None
+
+    with second.client(second.admin, second.admin_password) as admin, ThreadPoolExecutor(2) as pool:
+        admin.command("system stop fetches ml.training_runs")
+        try:
+            heard = pool.submit(write, 0)
+            while first.runs()[:1] != ["deaf 0"]:
+                time.sleep(0.05)
+            deaf = pool.submit(write, 1)
+            time.sleep(1)
+        finally:
+            admin.command("system start fetches ml.training_runs")
+        assert (heard.result(), deaf.result()) == ("deaf 0", None)
+    for server in replicas:
+        assert [run_id for run_id in server.runs() if run_id.startswith("deaf")] == ["deaf 0"]
+
+
 @pytest.mark.parametrize("step", BEFORE_COMMIT)
 def test_a_job_killed_before_its_commit_changes_nothing_on_either(built, replicas, step):
     first, second = replicas
@@ -202,7 +239,9 @@ def test_a_reader_on_either_sees_whole_runs_only(built, replicas, monkeypatch):
     def poll(of):
         client = replicas[of].client("python_jobs", replicas[of].users["python_jobs"]["password"])
         while not done.is_set():
-            seen[of].append(tuple(client.query(CURRENT).result_rows[0]))
+            # A replica that is away answers nobody.
+            with suppress(ClickHouseError):
+                seen[of].append(tuple(client.query(CURRENT).result_rows[0]))
 
     readers = [threading.Thread(target=partial(poll, of)) for of in range(2)]
     for reader in readers:
@@ -210,7 +249,7 @@ def test_a_reader_on_either_sees_whole_runs_only(built, replicas, monkeypatch):
     try:
         for number, (run_id, users) in enumerate(sizes.items()):
             of = number % 2
-            if number == 4 and variable("PAUSE"):
+            if number == 4 and variable("STOP"):
                 fail_while_the_second_is_away(warehouses[0], monkeypatch)
             publish(warehouses[of], run_of(run_id), all_tables(users, 4, 2), keep=4)
             if number % 3 == 2:
@@ -231,15 +270,15 @@ def fail_while_the_second_is_away(warehouse, monkeypatch):
     """Publish through the first replica; the second goes away as the rows are to be swapped in."""
     swap_in = staging.swap_in
 
-    def pausing(*args):
+    def stopping(*args):
         with monkeypatch.context() as patch:
             patch.setattr(publish_module, "swap_in", swap_in)
-            pause()
+            stop()
             return swap_in(*args)
 
     with monkeypatch.context() as patch:
         patch.setitem(ON_EVERY_REPLICA, "replication_wait_for_inactive_replica_timeout", 1)
-        patch.setattr(publish_module, "swap_in", pausing)
+        patch.setattr(publish_module, "swap_in", stopping)
         try:
             with pytest.raises(
                 UserError, match=r"Replica .+ of ml.recommendations is not"
@@ -247,27 +286,27 @@ def fail_while_the_second_is_away(warehouse, monkeypatch):
                 publish(warehouse, run_of("away"), all_tables(30, 4), keep=4)
             assert "Start that server again" in str(error.value.hint)
         finally:
-            resume(warehouse)
+            start(warehouse)
 
 
-def pause():
-    subprocess.run(variable("PAUSE"), shell=True, check=True)
+def stop():
+    subprocess.run(variable("STOP"), shell=True, check=True)
 
 
-def resume(warehouse):
-    """Let the second replica go on, and wait until it is back."""
-    subprocess.run(variable("RESUME"), shell=True, check=True)
+def start(warehouse):
+    """Start the second replica again, and wait until it is back."""
+    subprocess.run(variable("START"), shell=True, check=True)
     while any(missing_replicas(warehouse, table) for table in warehouse.replicated):
         time.sleep(0.2)
 
 
-@needs_pause
+@needs_stop
 def test_a_replica_that_is_away_is_named_and_the_next_run_completes(built, replicas):
     first, _ = replicas
     warehouse = warehouse_at(where(first))
     publish(warehouse, run_of("before"), all_tables(5, 4), keep=3)
     before = current_run(warehouse)
-    pause()
+    stop()
     try:
         while not (missing := missing_replicas(warehouse, warehouse.published("recommendations"))):
             time.sleep(0.5)
@@ -278,7 +317,24 @@ def test_a_replica_that_is_away_is_named_and_the_next_run_completes(built, repli
             commit(warehouse, run_of("away"), before)
         assert first.query("python_jobs", CURRENT) == [(["before"], 1, 20, 5)]
     finally:
-        resume(warehouse)
+        start(warehouse)
     publish(warehouse, run_of("after"), all_tables(7, 4), keep=3)
     for server in replicas:
         assert server.query("python_jobs", CURRENT) == [(["after"], 1, 28, 7)]
+
+
+def test_movielens_reaches_both(built, replicas, tmp_path):
+    """Runs last, since it replaces the sample; twice, for the second load replaces the first."""
+    first, second = replicas
+    write_csv(tmp_path)
+    with (tmp_path / "ratings.csv").open("a") as file:
+        file.writelines(["1,1,4.0,964982703\n"] * 200)
+    for server in replicas:
+        with server.client("loader", server.users["loader"]["password"]) as client:
+            warehouse = warehouse_of(client, kind="clickhouse", cluster=server.cluster)
+            # Blocks of the same lines, which a replicated table takes for one that comes again.
+            load(warehouse, Release(tmp_path), Phases(), replace_any=True, block_bytes=18)
+    raw = [table for table in state(first) if table[0] == "raw"]
+    assert {name: rows for _, name, _, _, rows, _ in raw}["ratings"] == len(RATINGS) + 200
+    assert {engine for _, _, engine, *_ in raw} == {"ReplicatedMergeTree"}
+    assert state(first) == state(second)

@@ -444,19 +444,10 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 
 
 def test_a_server_is_loaded_over_its_own_wire(release, tmp_path):
-    rights = "select, insert, create table, create view, drop table, drop view"
-    grants = [f"grant {rights} on raw.*", "grant table engine on MergeTree, table engine on Null"]
-    users = {"loader": {"password": "loader", "grants": grants}}
-    users["admin"] = {"password": "admin", "grants": ["grant create database on raw.*"]}
-    server = Own(directory=tmp_path, users=users)
+    server = Own(directory=tmp_path)
     server.start()
     try:
-
-        def client_of(user):
-            return server.client(user, user)
-
-        client_of("admin").command("create database raw")
-        client = client_of("loader")
+        client = server.client("loader", server.users["loader"]["password"])
         write_csv(release)
         warehouse = warehouse_of(client, kind="clickhouse")
         load(warehouse, Release(release), Phases(), block_bytes=100)
