@@ -10,14 +10,16 @@ from python_jobs.evaluation.list_metrics import Evaluation
 from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags
-from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings
+from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.progress import NO_BAR, Bar, Phases
 from python_jobs.publishing.history import TrainingRun
+from python_jobs.threads import thread_count
 from python_jobs.tracking.registry import CHALLENGER, set_alias
 from python_jobs.tracking.store import Tracking, log_trial, tracked_run
-from python_jobs.tuning.search import Search, Trial, search
+from python_jobs.tuning.judging import Trial
+from python_jobs.tuning.search import Search, search
 from python_jobs.warehouse.connection import Warehouse
 
 WATCHED_WEIGHTS = (None, 0.5, 2.0, 4.0)
@@ -63,8 +65,9 @@ def tune(
         with phases.phase("search", total=round(minutes * 60)) as bar:
 
             def on_trial(trial: Trial) -> None:
-                log_trial(tracking, f"trial {trial.number}", asdict(trial.settings), trial.ndcg)
-                bar.advance(round(trial.seconds))
+                params = {**asdict(trial.settings), "pruned": trial.pruned}
+                log_trial(tracking, f"trial {trial.number}", params, trial.ndcg)
+                bar.advance(round(trial.seconds / thread_count()))
 
             found = search(
                 {weight: holdout.train for weight, holdout in holdouts.items()},
@@ -78,10 +81,10 @@ def tune(
         with phases.phase("evaluate"):
             started_with = evaluate_settings(start, holdouts[start.watched_weight])
             assessment = assess(holdouts[best.watched_weight], best)
-        with phases.phase("fit"):
+        with phases.phase("fit", total=steps(best)) as bar:
             interactions = read[best.watched_weight]
+            fitted = fit(interactions.matrix, interactions.last_interacted_at, best, bar.advance)
             weighed = weighed_by(interactions, best)
-            fitted = factorize(weighed.matrix, best)
         with phases.phase("log"):
             metrics = fit_metrics(weighed, fitted, assessment)
             run = log_run(tracking, run_id, interactions, fitted, best, {}, metrics, tags)
