@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 
 import click
@@ -12,6 +14,9 @@ from python_jobs.dbt.project import DbtOptions, Question
 from python_jobs.errors import UserError
 
 EMBEDDED = "embedded"
+LABEL, SAMPLE = "DATAFLIX_DATASET", "sample"
+"""The variable that names a data set, and the sample's name."""
+RAW_TABLES = ("users", "movies", "ratings", "watched_movies")
 
 
 @click.command("demo")
@@ -33,6 +38,8 @@ def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     from python_jobs.commands.steps import REFRESH, SEED, run_steps
 
     dbt = on_an_embedded_target(dbt)
+    # For the steps, and for what this process reads of what they built.
+    os.environ[LABEL] = SAMPLE
     run_steps((SEED, *REFRESH), dbt)
     with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
         from python_jobs.commands.screens import show_demo
@@ -56,7 +63,7 @@ def on_an_embedded_target(dbt: DbtOptions) -> DbtOptions:
     Raises
     ------
     UserError
-        If the target is a server's.
+        If the target is a server's, or the raw tables are others than those of the sample.
     """
     source = click.get_current_context().get_parameter_source("target")
     typed = source is click.core.ParameterSource.COMMANDLINE
@@ -68,4 +75,13 @@ def on_an_embedded_target(dbt: DbtOptions) -> DbtOptions:
             "the raw tables and publish what it learned from it. Nothing was run.",
             "Without --target it runs in an embedded ClickHouse; docs/server.md is about servers.",
         )
+    for table in RAW_TABLES:
+        place = project.source("dataflix", table)
+        if place.table != table or not re.fullmatch("(.*_)?raw", place.database):
+            raise UserError(
+                f"The vars in dbt_project.yml name raw tables of your own, such as {place}, and "
+                "the demo would call them the sample. Nothing was run.",
+                "Set raw_database to null and the tables' names back to run it; `python_jobs "
+                "pipeline` does the same with your tables.",
+            )
     return dbt

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from python_jobs.evaluation.assessment import HEADLINE, Assessment
 from python_jobs.evaluation.list_metrics import activity_range
+from python_jobs.interactions.dataset import named
 from python_jobs.interactions.users import SeenMovie
 from python_jobs.jobs.recommend import Recommendation
 from python_jobs.jobs.score import ScoreReport
@@ -66,6 +67,8 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
         )
     else:
         table.add_row("held out", "not evaluated")
+    table.add_row("data set", named(run.dataset_id, run.dataset_label))
+    table.add_row("gate", f"compared with {report.compared_with}")
     table.add_row("published", _published(report))
     table.add_row("MLflow", f"{tracking.shown_uri}, experiment {tracking.experiment}")
     console().print(table)

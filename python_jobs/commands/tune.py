@@ -57,5 +57,7 @@ def command(
         from python_jobs.jobs.tune import tune
 
         start = wanted.settings(job)
-        report = tune(job.warehouse, job.tracking, start, protocol, minutes, job.phases)
+        report = tune(
+            job.warehouse, job.tracking, job.live.dataset, start, protocol, minutes, job.phases
+        )
     show_tuning(report)

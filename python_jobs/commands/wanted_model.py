@@ -51,9 +51,9 @@ class WantedModel:
         if self.like != LIVE:
             version = require_version(job.tracking, self.like)
             return f"those of version {version.number}", load_summary(version).settings
-        if job.live.run is None:
-            return "the defaults, as nothing is live", Settings()
-        version = version_of(job.tracking, job.live.run)
+        if job.live.ours is None:
+            return f"the defaults, as {job.live.nothing}", Settings()
+        version = version_of(job.tracking, job.live.ours)
         return f"those of version {version.number}, which is live", load_summary(version).settings
 
     def words(self) -> list[str]:

@@ -11,6 +11,7 @@ from python_jobs.evaluation.assessment import Assessment
 from python_jobs.evaluation.gate import Size
 from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.dataset import Dataset
 from python_jobs.model.factorization import Factorization
 from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import TrainingRun
@@ -20,9 +21,10 @@ from python_jobs.tracking.store import Tracking, log_mart, log_metrics, log_para
 from python_jobs.warehouse.connection import Warehouse
 
 
-def run_tags(warehouse: Warehouse, interactions: Interactions) -> dict[str, str]:
-    """Return what a run can be walked back by: the code, and the dbt run that built the mart."""
+def run_tags(warehouse: Warehouse, interactions: Interactions, dataset: Dataset) -> dict[str, str]:
+    """Return what a run can be walked back by: data set, code, and the dbt run of the mart."""
     return {
+        **dataset.tags(),
         "dbt_invocation_id": interactions.dbt_invocation_id,
         "dbt_target": warehouse.project.target,
         "git_commit": git_commit(warehouse.project.directory),
@@ -57,6 +59,7 @@ def log_run(
     tracking: Tracking,
     run_id: str,
     interactions: Interactions,
+    dataset: Dataset,
     fitted: Factorization,
     settings: Settings,
     asked: dict[str, float],
@@ -96,6 +99,8 @@ def log_run(
         mlflow_run_id=run_id,
         model_name=tracking.model_name,
         model_version=version,
+        dataset_id=dataset.id,
+        dataset_label=dataset.label,
         users=users,
         movies=movies,
         interactions=interactions.matrix.nnz,

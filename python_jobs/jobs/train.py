@@ -43,6 +43,8 @@ class TrainReport:
     assessment: Assessment | None
     """None where it was not evaluated."""
     verdict: Verdict
+    compared_with: str
+    """What the gate held it against, or why against nothing, in words."""
     short_lists: int
     """Users whose lists are shorter than asked for: they have seen nearly everything."""
     warnings: list[str]
@@ -65,13 +67,18 @@ def train(
     ChangedMeanwhileError
         If another run became current since. Nothing is published then either.
     """
-    champion = champion_of(tracking, live.run, optional=options.force)
+    champion = champion_of(tracking, live.ours, optional=options.force)
     with phases.phase("read") as bar:
         compared = (options.settings, champion.settings) if champion else (options.settings,)
         weights = [settings.watched_weight for settings in compared]
         interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
-    tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
+    compared_with = gate_words(live, champion)
+    tags = {
+        **run_tags(warehouse, interactions, live.dataset),
+        "forced": str(options.force).lower(),
+        "compared_with": compared_with,
+    }
     with tracked_run(tracking, "train", tags) as run_id:
         with phases.phase("evaluate"):
             assessment, verdict = assess_and_judge(champion, interactions, options)
@@ -83,17 +90,26 @@ def train(
         with phases.phase("log"):
             asked = {"top": options.top, **asdict(options.limits)}
             run = log_run(
-                tracking, run_id, interactions, fitted, options.settings, asked, metrics, tags
+                tracking,
+                run_id,
+                interactions,
+                live.dataset,
+                fitted,
+                options.settings,
+                asked,
+                metrics,
+                tags,
             )
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
             ranked = rank_for_everyone(warehouse, weighed, fitted, options.top)
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
-                run = place_rows(warehouse, run, tables_of(ranked, phases, bar))
+                tables = tables_of(ranked, live.dataset, phases, bar)
+                run = place_rows(warehouse, run, tables)
         log_metrics(phases.metrics())
     warnings = go_live(warehouse, tracking, run, live, options.keep) if goes_live else []
     short = short_lists(interactions, options.top)
-    return TrainReport(run, goes_live, assessment, verdict, short, warnings)
+    return TrainReport(run, goes_live, assessment, verdict, compared_with, short, warnings)
 
 
 def champion_of(
@@ -121,6 +137,15 @@ def champion_of(
         recorded=summary.metrics.get("ndcg_at_10"),
         size=Size(live.users, live.movies, live.interactions),
     )
+
+
+def gate_words(live: Live, champion: Champion | None) -> str:
+    """Return what the gate holds a run against, or why against nothing, in words."""
+    if champion:
+        return f"version {champion.version}, which is live"
+    if live.ours is None:
+        return f"nothing, because {live.nothing}"
+    return f"nothing: version {live.ours.model_version}, which is live, could not be read"
 
 
 def assess_and_judge(

@@ -8,6 +8,7 @@ from python_jobs.evaluation.assessment import Assessment, assess, evaluate_setti
 from python_jobs.evaluation.holdout import Holdout, Protocol, hold_out
 from python_jobs.evaluation.list_metrics import Evaluation
 from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.dataset import Dataset
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags
 from python_jobs.model.factorization import factorize
@@ -40,6 +41,7 @@ class TuneReport:
 def tune(
     warehouse: Warehouse,
     tracking: Tracking,
+    dataset: Dataset,
     start: Settings,
     protocol: Protocol,
     minutes: float,
@@ -58,7 +60,7 @@ def tune(
     with phases.phase("read") as bar:
         read = read_to_try(warehouse, start, bar)
     holdouts = {weight: split(interactions, protocol) for weight, interactions in read.items()}
-    tags = run_tags(warehouse, read[start.watched_weight])
+    tags = run_tags(warehouse, read[start.watched_weight], dataset)
     with tracked_run(tracking, "tune", tags) as run_id:
         with phases.phase("search", total=round(minutes * 60)) as bar:
 
@@ -84,7 +86,7 @@ def tune(
             fitted = factorize(weighed.matrix, best)
         with phases.phase("log"):
             metrics = fit_metrics(weighed, fitted, assessment)
-            run = log_run(tracking, run_id, interactions, fitted, best, {}, metrics, tags)
+            run = log_run(tracking, run_id, interactions, dataset, fitted, best, {}, metrics, tags)
         set_alias(tracking, tracking.model_name, CHALLENGER, run.model_version)
     return TuneReport(found, started_with, assessment, run)
 

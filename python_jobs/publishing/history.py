@@ -19,6 +19,9 @@ class TrainingRun:
     """The MLflow run of the model; ``run_id`` itself where the run trained it."""
     model_name: str
     model_version: str
+    dataset_id: str
+    """The data set it was made from; empty where a release before 0.2.0 made it."""
+    dataset_label: str
     users: int
     movies: int
     interactions: int

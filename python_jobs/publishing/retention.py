@@ -5,7 +5,7 @@ from __future__ import annotations
 from python_jobs.dbt.relation import Relation
 from python_jobs.warehouse.connection import Warehouse
 
-PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors")
+PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors", "dataset_samples")
 """Tables that are partitioned by ``run_id``. The lists come first: a run that has them
 has the rest, wherever dropping it was interrupted."""
 
