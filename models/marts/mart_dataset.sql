@@ -5,6 +5,8 @@
     )
 }}
 
+-- With these, of which it says what they hold: depends_on: {{ ref('mart_movies') }}, {{ ref('mart_users') }}
+
 {%- set label = env_var('DATAFLIX_DATASET', '') | replace('\\', '\\\\') | replace("'", "\\'") %}
 
 with

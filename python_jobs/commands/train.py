@@ -84,8 +84,10 @@ def command(
         from python_jobs.evaluation.gate import refusal
         from python_jobs.jobs.train import train
 
+        settings, origin = wanted.settings(job)
         options = TrainOptions(
-            settings=wanted.settings(job),
+            settings=settings,
+            origin=origin,
             top=top,
             publish=publish,
             evaluate=evaluate,

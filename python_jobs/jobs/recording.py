@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from python_jobs.evaluation.assessment import Assessment
 from python_jobs.evaluation.gate import Size
+from python_jobs.evaluation.holdout import Protocol
 from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.dataset import Dataset
+from python_jobs.jobs.naming import fit_params
 from python_jobs.model.factorization import Factorization
 from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import TrainingRun
@@ -47,12 +49,21 @@ def size_of(interactions: Interactions) -> Size:
 
 
 def fit_metrics(
-    weighed: Interactions, fitted: Factorization, assessment: Assessment | None
+    weighed: Interactions,
+    fitted: Factorization,
+    assessment: Assessment | None,
+    protocol: Protocol,
 ) -> dict[str, float]:
-    """Return the metrics of a fit: distance from the matrix, the solver's end, and the lists'."""
+    """Return the metrics of a fit: distance from the matrix, the solver's end, and the lists'.
+
+    Those of a random holdout have a name of their own: it is easier than the latest interactions
+    are, and the two do not belong in one column.
+    """
     metrics = reconstruction_metrics(weighed.matrix, fitted.W, fitted.H)
     metrics |= {"iterations": float(fitted.iterations), "converged": float(fitted.converged)}
-    return metrics | assessment.metrics() if assessment else metrics
+    judged = assessment.metrics() if assessment else {}
+    prefix = "" if protocol == "temporal" else f"{protocol}_"
+    return metrics | {f"{prefix}{name}": figure for name, figure in judged.items()}
 
 
 def log_run(
@@ -62,7 +73,7 @@ def log_run(
     dataset: Dataset,
     fitted: Factorization,
     settings: Settings,
-    asked: dict[str, float],
+    asked: Mapping[str, object],
     metrics: dict[str, float],
     tags: dict[str, str],
 ) -> TrainingRun:
@@ -77,7 +88,7 @@ def log_run(
         "n_components": fitted.W.shape[1],
         "matrix_shape": f"{users}x{movies}",
         **asked,
-        **asdict(settings),
+        **fit_params(settings, interactions),
     }
     params = {name: str(value) for name, value in params.items()}
     log_params(params)

@@ -88,7 +88,11 @@ def score(
         movies=interactions.movie_ids.size,
         interactions=interactions.matrix.nnz,
         recommendations=0,
-        params={**model.record.summary.params, "top": str(top)},
+        params={
+            **model.record.summary.params,
+            "made_by": f"score v{model.version.number}",
+            "top": str(top),
+        },
         metrics=model.record.summary.metrics,
         dbt_invocation_id=interactions.dbt_invocation_id,
         git_commit=git_commit(warehouse.project.directory),

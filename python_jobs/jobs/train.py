@@ -17,6 +17,7 @@ from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, version_of
+from python_jobs.jobs.naming import train_name
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
 from python_jobs.model.factorization import Factorization, factorize
@@ -79,16 +80,18 @@ def train(
         "forced": str(options.force).lower(),
         "compared_with": compared_with,
     }
-    with tracked_run(tracking, "train", tags) as run_id:
+    name = train_name(options.settings, options.origin, interactions.matrix.shape)
+    with tracked_run(tracking, name, tags) as run_id:
         with phases.phase("evaluate"):
             assessment, verdict = assess_and_judge(champion, interactions, options)
         with phases.phase("fit"):
             weighed = weighed_by(interactions, options.settings)
             fitted = factorize(weighed.matrix, options.settings)
         with phases.phase("metrics"):
-            metrics = fit_metrics(weighed, fitted, assessment) | verdict.metrics()
+            metrics = fit_metrics(weighed, fitted, assessment, "temporal") | verdict.metrics()
         with phases.phase("log"):
-            asked = {"top": options.top, **asdict(options.limits)}
+            asked = {"made_by": name, "protocol": "temporal", "top": options.top}
+            asked |= asdict(options.limits)
             run = log_run(
                 tracking,
                 run_id,

@@ -100,10 +100,15 @@ def test_nothing_goes_without_a_word(monkeypatch, embedded, yes, database, refus
         (False, "ml", True),
     ],
 )
-def test_a_person_is_asked_on_a_terminal(monkeypatch, embedded, answer, agreed):
+def test_a_person_is_asked_on_a_terminal(monkeypatch, embedded, answer: str, agreed):
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    asked = []
-    monkeypatch.setattr("click.prompt", lambda question, **_: asked.append(question) or answer)
+    asked: list[str] = []
+
+    def ask(question: str, **_: object) -> str:
+        asked.append(question)
+        return answer
+
+    monkeypatch.setattr("click.prompt", ask)
     if agreed:
         require_consent("ml", None, yes=False, embedded=embedded)
     else:
