@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, user_id
+from python_jobs.commands.options import dbt_options, mlflow_options, setting, user_id
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt.project import DbtOptions, Question
 from python_jobs.errors import UserError
@@ -20,8 +20,14 @@ RAW_TABLES = ("users", "movies", "ratings", "watched_movies")
 
 
 @click.command("demo")
-@click.option(
-    "--user", type=user_id, metavar="ID", default="42", help="The sample user on the last screen."
+@setting(
+    "--user",
+    "The sample user on the last screen.",
+    # Not that of `recommend`, who may be a user of one's own.
+    variable="DATAFLIX_DEMO_USER",
+    type=user_id,
+    metavar="ID",
+    default="42",
 )
 @mlflow_options
 @dbt_options

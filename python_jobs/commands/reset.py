@@ -25,6 +25,7 @@ NOTHING_REMOVED = "Nothing was removed"
 @setting(
     "--database",
     "On a server, the database whose rows are removed; without a terminal it must be given.",
+    variable="DATAFLIX_RESET_DATABASE",
     metavar="NAME",
 )
 @mlflow_options

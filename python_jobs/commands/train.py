@@ -50,7 +50,7 @@ KERNELS = (
     default=Limits.max_drop,
 )
 @max_shrink_option
-@click.option("--force", is_flag=True, help="Go live even if the gate refuses; recorded.")
+@setting("--force", "Go live even if the gate refuses; recorded.", is_flag=True)
 @mlflow_options
 @dbt_options
 def command(

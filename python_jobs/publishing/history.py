@@ -98,9 +98,7 @@ def find_run(warehouse: Warehouse, run_id: str) -> PublishedRun:
     kept = [run for run in runs if run.kept]
     raise UserError(
         f"No run {run_id} was ever published.",
-        f"These can be rolled back to: {_listed(kept)}."
-        if kept
-        else "Nothing has been published yet.",
+        f"These are kept: {_listed(kept)}." if kept else "Nothing has been published yet.",
     )
 
 
@@ -138,7 +136,7 @@ def _instead(warehouse: Warehouse, run: TrainingRun) -> str:
     if same:
         return f"The last lists of its version are those of run {same[0].run_id}."
     if kept:
-        return f"These can be rolled back to: {_listed(kept)}."
+        return f"These are kept: {_listed(kept)}."
     return "Train again for its model."
 
 
