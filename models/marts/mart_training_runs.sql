@@ -1,6 +1,5 @@
 {{
     config(
-        engine='MergeTree',
         order_by='(first_published_at, run_id)',
     )
 }}
