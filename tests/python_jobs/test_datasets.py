@@ -5,9 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from python_jobs.errors import UserError
+from python_jobs.evaluation.limits import Limits
+from python_jobs.interactions.dataset import read_dataset
+from python_jobs.jobs.live import find_live, load_live
+from python_jobs.jobs.options import TrainOptions
+from python_jobs.jobs.roll_back import roll_back
+from python_jobs.jobs.train import TrainReport, train
+from python_jobs.model.settings import Settings
+from python_jobs.progress import Phases
+from python_jobs.publishing.commit import commit
+from python_jobs.publishing.history import PublishedRun, current_run
+from python_jobs.publishing.retention import PUBLISHED_TABLES
 from tests.python_jobs.conftest import Project
 from tests.python_jobs.test_your_data import run_sql
 
@@ -256,3 +269,86 @@ def test_the_sample_is_known_again_and_can_be_rolled_back_to(story):
     assert story["back"].returncode == 0, story["back"].stderr
     listed = json.loads(story["sample again"].stdout)
     assert all(movie["title"] and not movie["title"].startswith("Own ") for movie in listed)
+
+
+@pytest.fixture(scope="module")
+def live_run(warehouse, store) -> PublishedRun:
+    """A run of the data set that the marts hold, made in this process."""
+    for table in (*PUBLISHED_TABLES, "training_runs"):
+        warehouse.client.command(f"truncate table {warehouse.published(table)}")
+    _train(warehouse, store)
+    run = current_run(warehouse)
+    assert run is not None
+    return run
+
+
+def _train(warehouse, store, **changes) -> TrainReport:
+    options = TrainOptions(Settings(2, max_iter=5), top=3, **changes)
+    live, _ = find_live(warehouse, store)
+    return train(warehouse, store, live, options, Phases())
+
+
+def _recorded_as(warehouse, run, dataset_id) -> PublishedRun:
+    """Commit the run anew, as one of another data set, and return it."""
+    other = replace(run.row(), run_id=f"of {dataset_id or 'before'}", dataset_id=dataset_id)
+    warehouse.client.command(
+        f"insert into ml.recommendations select * replace ('{other.run_id}' as run_id) "
+        f"from ml.recommendations where run_id = '{run.run_id}'"
+    )
+    return commit(warehouse, other, current_run(warehouse))
+
+
+def test_a_run_leaves_its_data_set_beside_its_lists(warehouse, store, live_run):
+    dataset = read_dataset(warehouse)
+    assert live_run.dataset_id == dataset.id
+    left = warehouse.client.query(
+        "select entity, entity_id, identities, dataset_id from ml.dataset_samples "
+        f"where run_id = '{live_run.run_id}' order by all"
+    ).result_rows
+    mart = warehouse.client.query(
+        "select entity, entity_id, identities, dataset_id from analytics.mart_dataset order by all"
+    ).result_rows
+    assert left == mart
+    assert len(mart) == 500
+    tags = store.client.get_run(live_run.mlflow_run_id).data.tags
+    assert tags["dataset"] == tags["dataset_id"] == dataset.id
+    assert tags["compared_with"] == "nothing, because nothing is live yet"
+
+
+def test_a_model_of_another_data_set_is_no_model(warehouse, store, live_run):
+    _recorded_as(warehouse, live_run, "0000ffff")
+    live, _ = find_live(warehouse, store)
+    assert live.run is not None
+    assert live.ours is None
+    with pytest.raises(UserError, match="was made from another data set: 0000ffff") as told:
+        load_live(store, live)
+    assert "Run `python_jobs train`" in told.value.hint
+
+
+def test_a_champion_of_another_data_set_does_not_refuse(warehouse, store, live_run):
+    _recorded_as(warehouse, live_run, "0000ffff")
+    # Under limits that no champion lets through.
+    report = _train(warehouse, store, limits=Limits(max_shrink=-1), publish=False)
+    assert report.verdict.passed
+    assert "nothing, because what is live, version 1, was made from another" in report.compared_with
+
+
+def test_a_run_of_another_data_set_stays_where_it_is(warehouse, store, live_run):
+    other = _recorded_as(warehouse, live_run, "0000ffff")
+    commit(warehouse, live_run.row(), current_run(warehouse))
+    before = current_run(warehouse)
+    live, _ = find_live(warehouse, store)
+    with pytest.raises(UserError, match="was made from another data set, 0000ffff; the marts hold"):
+        roll_back(warehouse, store, live, other.run_id)
+    assert current_run(warehouse) == before
+
+
+def test_a_run_of_an_earlier_release_keeps_its_gate(warehouse, store, live_run):
+    """An upgraded deployment must not let its next nightly run through unseen."""
+    _recorded_as(warehouse, live_run, "")
+    live, _ = find_live(warehouse, store)
+    assert live.ours == live.run
+    report = _train(warehouse, store, limits=Limits(max_shrink=-1), publish=False)
+    assert not report.verdict.passed
+    assert report.compared_with == "version 1, which is live"
+    assert load_live(store, live).version.number == "1"
