@@ -58,7 +58,7 @@ CASES = {
     ),
     "e-mails masked": (["alter table raw.users update email = 'x' where 1"], True),
     "e-mails and times gone": (
-        ["alter table raw.users update email = '' where 1, update signed_up_at = null where 1"],
+        ["alter table raw.users update email = '' where 1, update signed_up_at = toDateTime64(0, 3, 'UTC') where 1"],
         True,
     ),
     "other titles under the same ids": (
