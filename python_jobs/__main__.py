@@ -34,7 +34,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except UserError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"{error.word}: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in DISK:

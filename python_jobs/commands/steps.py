@@ -43,6 +43,12 @@ class StepError(UserError):
         self.exit_code = exit_code
 
 
+class RefusedStepError(StepError):
+    """All steps are done; the gate refused the new model, which is its work and no failure."""
+
+    word = "Refused"
+
+
 UNTOUCHED = "No training had begun: what was published before is still current."
 SEED = Step("dbt", ["seed"], UNTOUCHED)
 BUILD = Step("dbt", ["build", "--selector", "before_training"], UNTOUCHED)
@@ -100,9 +106,10 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions, *, quiet: bool = False) ->
         code = subprocess.run(command, env=environment, check=False).returncode
         place = f"Step {number} of {len(steps)}"
         if code == REFUSED and step.program == TRAIN.program:
-            refusal = StepError(
+            refusal = RefusedStepError(
                 code,
-                f"{place} was refused by the gate: {shown} (exit code {code}).",
+                f"The gate refused the new model in {place.lower()}, {shown} (exit code {code}); "
+                "its reasons are above. All steps are done.",
                 "What was live before still is, and the marts are built on it.",
             )
         elif code:

@@ -101,6 +101,8 @@ class Credentials:
     """Directory of an embedded database; a relative one is relative to the project."""
     host: str = ""
     port: int | None = None
+    cluster: str | None = None
+    """Name of the cluster on which dbt makes what it makes; empty or None on a single server."""
     user: str | None = None
     password: str = field(default="", repr=False)
     secure: bool = False

@@ -8,7 +8,13 @@ import click
 import pytest
 
 from python_jobs.cli import cli
-from python_jobs.commands.steps import REFRESH, SEED, StepError, run_steps
+from python_jobs.commands.steps import (
+    REFRESH,
+    SEED,
+    RefusedStepError,
+    StepError,
+    run_steps,
+)
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.errors import UserError
 
@@ -67,7 +73,11 @@ def test_marts_that_failed_leave_the_new_run_live_and_are_left_to_do(ran):
 
 def test_the_marts_are_built_where_the_gate_refused(ran):
     said = _fail(ran, 2, 3)
-    assert "refused by the gate" in said.message
+    assert isinstance(said, RefusedStepError)
+    assert said.word == "Refused"
+    assert "failed" not in str(said)
+    assert "The gate refused the new model in step 2 of 3" in said.message
+    assert "All steps are done" in said.message
     assert "What was live before still is" in said.hint
     assert " ".join(ran[-1]) == MARTS
 
