@@ -56,7 +56,7 @@ def test_a_disk_that_is_full_or_read_only_is_said_in_words(monkeypatch, capsys, 
     def fail(**_):
         raise OSError(code, "No room")
 
-    monkeypatch.setattr(program.cli, "main", fail)
+    monkeypatch.setattr("python_jobs.__main__.cli.main", fail)
     monkeypatch.setattr("gc.freeze", lambda: None)
     monkeypatch.setattr("gc.set_threshold", lambda _: None)
     with pytest.raises(SystemExit) as ended:

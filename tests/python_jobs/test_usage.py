@@ -58,7 +58,7 @@ def test_the_largest_id_and_list_are_taken():
     assert (taken["user"], taken["top"]) == (2**64 - 1, 2**16 - 1)
 
 
-CONSENT = {("reset", "--yes")}
+CONSENT = {("reset", "--yes"), ("sql", "--write")}
 """What answers a question is no setting, and a variable that lies about must not answer it."""
 
 
