@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--file",
     "File of statements with semicolons between them; - is standard input.",
     variable="DATAFLIX_SQL_FILE",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
 )
 @click.option(
