@@ -16,6 +16,7 @@ COMMANDS = (
     "rollback",
     "reset",
     "load-movielens",
+    "sql",
     "pipeline",
     "demo",
 )

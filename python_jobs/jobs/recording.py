@@ -84,7 +84,7 @@ def log_run(
     users, movies = interactions.matrix.shape
     last = datetime.fromtimestamp(interactions.last_interacted_at.max() / 1000, UTC).isoformat()
     params = {
-        "algorithm": "NMF",
+        "algorithm": "NMF" if fitted.P is None else "NMF and transitions",
         "n_components": fitted.W.shape[1],
         "matrix_shape": f"{users}x{movies}",
         **asked,
@@ -101,10 +101,11 @@ def log_run(
         movie_ids=interactions.movie_ids,
         fingerprints=interactions.fingerprints,
         summary=Summary(settings, params, metrics),
+        P=fitted.P,
     )
     about = {"run_id": run_id, "mart": interactions.relation, "last_interacted_at": last, **tags}
     log_record(tracking, record, about)
-    version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.W)
+    version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.of_nmf)
     return TrainingRun(
         run_id=run_id,
         mlflow_run_id=run_id,

@@ -76,6 +76,7 @@ def score(
         cold_users=cold_users(warehouse),
         popularity=lambda: popularity_of(factors.matrix),
         top=top,
+        past=factors.past,
     )
     run = TrainingRun(
         run_id=uuid4().hex,

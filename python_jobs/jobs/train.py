@@ -20,15 +20,19 @@ from python_jobs.jobs.live import Live, version_of
 from python_jobs.jobs.naming import train_name
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
-from python_jobs.model.factorization import Factorization, factorize
+from python_jobs.model.factorization import Factorization
+from python_jobs.model.pasts import latest_pasts
+from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
 from python_jobs.publishing.rows import Ranked, require_top, tables_of
+from python_jobs.ranking.explanations import Past
 from python_jobs.tracking.registry import load_summary
 from python_jobs.tracking.store import log_metrics, tracked_run
 
 if TYPE_CHECKING:
+    from python_jobs.model.settings import Settings
     from python_jobs.progress import Phases
     from python_jobs.publishing.history import PublishedRun
     from python_jobs.tracking.store import Tracking
@@ -84,9 +88,14 @@ def train(
     with tracked_run(tracking, name, tags) as run_id:
         with phases.phase("evaluate"):
             assessment, verdict = assess_and_judge(champion, interactions, options)
-        with phases.phase("fit"):
+        with phases.phase("fit", total=steps(options.settings)) as bar:
+            fitted = fit(
+                interactions.matrix,
+                interactions.last_interacted_at,
+                options.settings,
+                bar.advance,
+            )
             weighed = weighed_by(interactions, options.settings)
-            fitted = factorize(weighed.matrix, options.settings)
         with phases.phase("metrics"):
             metrics = fit_metrics(weighed, fitted, assessment, "temporal") | verdict.metrics()
         with phases.phase("log"):
@@ -105,7 +114,8 @@ def train(
             )
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
-            ranked = rank_for_everyone(warehouse, weighed, fitted, options.top)
+            past = past_of(interactions, fitted, options.settings)
+            ranked = rank_for_everyone(warehouse, weighed, fitted, past, options.top)
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
                 tables = tables_of(ranked, live.dataset, phases, bar)
                 run = place_rows(warehouse, run, tables)
@@ -176,8 +186,20 @@ def split(interactions: Interactions) -> Holdout | None:
         return None
 
 
+def past_of(interactions: Interactions, fitted: Factorization, settings: Settings) -> Past | None:
+    """Return what the features of transitions were made from; None where there are none."""
+    if fitted.P is None:
+        return None
+    latest = latest_pasts(interactions.matrix, interactions.last_interacted_at, settings)
+    return Past(fitted.P, latest)
+
+
 def rank_for_everyone(
-    warehouse: Warehouse, weighed: Interactions, fitted: Factorization, top: int
+    warehouse: Warehouse,
+    weighed: Interactions,
+    fitted: Factorization,
+    past: Past | None,
+    top: int,
 ) -> Ranked:
     """Return what every user's list is made from, straight after the fit."""
     return Ranked(
@@ -190,6 +212,7 @@ def rank_for_everyone(
         cold_users=cold_users(warehouse),
         popularity=lambda: popularity_of(weighed.matrix),
         top=top,
+        past=past,
     )
 
 

@@ -13,14 +13,16 @@ from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.naming import fit_params, tune_name
 from python_jobs.jobs.options import Origin
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags
-from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings
+from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.progress import NO_BAR, Bar, Phases
 from python_jobs.publishing.history import TrainingRun
+from python_jobs.threads import thread_count
 from python_jobs.tracking.registry import CHALLENGER, set_alias
 from python_jobs.tracking.store import Tracking, log_trial, tracked_run, trials_experiment
-from python_jobs.tuning.search import Search, Trial, search
+from python_jobs.tuning.judging import Trial
+from python_jobs.tuning.search import Search, search
 from python_jobs.warehouse.connection import Warehouse
 
 WATCHED_WEIGHTS = (None, 0.5, 2.0, 4.0)
@@ -72,8 +74,9 @@ def tune(
 
             def on_trial(trial: Trial) -> None:
                 params = fit_params(trial.settings, read[trial.settings.watched_weight])
+                params["pruned"] = trial.pruned
                 log_trial(trials, f"trial {trial.number}", params, trial.ndcg, tags)
-                bar.advance(round(trial.seconds))
+                bar.advance(round(trial.seconds / thread_count()))
 
             found = search(
                 {weight: holdout.train for weight, holdout in holdouts.items()},
@@ -87,10 +90,10 @@ def tune(
         with phases.phase("evaluate"):
             started_with = evaluate_settings(start, holdouts[start.watched_weight])
             assessment = assess(holdouts[best.watched_weight], best)
-        with phases.phase("fit"):
+        with phases.phase("fit", total=steps(best)) as bar:
             interactions = read[best.watched_weight]
+            fitted = fit(interactions.matrix, interactions.last_interacted_at, best, bar.advance)
             weighed = weighed_by(interactions, best)
-            fitted = factorize(weighed.matrix, best)
         with phases.phase("log"):
             metrics = fit_metrics(weighed, fitted, assessment, protocol)
             asked = {"made_by": name, "protocol": protocol}

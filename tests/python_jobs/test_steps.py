@@ -1,5 +1,6 @@
 """The steps of `pipeline` and `demo`: where they run, in which order, and what a failure says."""
 
+import re
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -113,6 +114,15 @@ def demo(empty_project, tmp_path, ran, monkeypatch):
         raise click.Abort(dbt.target)
 
     return command
+
+
+def test_the_demo_leaves_dbts_words_to_its_log_and_says_where_that_is(demo, ran, capsys):
+    demo()
+    quiet = [step[0] for step in ran if "--quiet" in step]
+    assert quiet == ["dbt", "dbt", "dbt"]
+    said = capsys.readouterr().err
+    assert re.search(r"What dbt does is told in /.*/project/logs/dbt\.log\.", said)
+    assert "--quiet" not in said
 
 
 def test_the_demo_runs_embedded_whatever_the_environment_says(demo, ran, monkeypatch):
