@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -31,24 +29,11 @@ create table shop.coded_films (
 insert into shop.coded_films values ('tt2', 'B', [], 1999, 60), ('tt3', 'C', ['Drama'], 2000, 60);
 """
 ONE_MORE = "insert into shop.coded_films values ('tt1', 'A', [], 2001, 60);"
-RUN = """
-import sys, clickhouse_connect
-client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
-for statement in filter(str.strip, sys.stdin.read().split(";")):
-    client.command(statement)
-"""
 
 
 def run_sql(project, *scripts: str) -> None:
-    """Run statements in the project's embedded ClickHouse, in one process."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, str(project.directory / ".chdb")],
-        input=";".join(scripts),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    """Run statements, several to a script, in the project's embedded ClickHouse."""
+    project.execute(*filter(str.strip, ";".join(scripts).split(";")))
 
 
 @pytest.fixture(scope="module")
