@@ -1,6 +1,5 @@
 {{
     config(
-        engine='MergeTree',
         order_by='(first_published_at, run_id)',
     )
 }}
@@ -21,6 +20,8 @@ runs as (
         any(publications.mlflow_run_id) as mlflow_run_id,
         toLowCardinality(any(publications.model_name)) as model_name,
         any(publications.model_version) as model_version,
+        toLowCardinality(any(publications.dataset_id)) as dataset_id,
+        toLowCardinality(any(publications.dataset_label)) as dataset_label,
         toBool(max(publications.is_current)) as is_current,
         toUInt32(count()) as publication_count,
         min(publications.published_at) as first_published_at,
@@ -45,6 +46,8 @@ measured as (
         mlflow_run_id,
         model_name,
         model_version,
+        dataset_id,
+        dataset_label,
         is_current,
         publication_count,
         first_published_at,

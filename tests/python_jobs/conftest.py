@@ -142,7 +142,7 @@ class Project:
 
     def execute(self, *statements: str) -> None:
         """Run statements in the project's embedded ClickHouse."""
-        self.many([["sql", statement] for statement in statements])
+        self.many([["execute", statement] for statement in statements])
 
     def copy(self, directory: Path) -> Project:
         """Return a copy to change; the MLflow artifacts stay where the store says they are."""

@@ -4,12 +4,13 @@ Reads a JSON list of [arguments, variables] and prints a JSON list of [exit code
 Arguments that are no command's:
 
 - ``["dbt", WORD, ...]`` is a command of dbt;
-- ``["sql", STATEMENT]`` runs a statement in the embedded database of the working directory;
+- ``["execute", STATEMENT]`` runs a statement in the embedded database of the working directory;
 - ``["query", SELECT]`` prints its rows as JSON;
 - ``["store", SELECT]`` those of the MLflow store there;
 - ``["read", PATH]`` prints a file, as it is by then;
 - ``["interrupt", "MODULE:NAME", COMMAND, ...]`` presses Ctrl-C as a function of python_jobs begins.
 
+The variable KILLS, as "PID TEXT", kills a process as the first statement with a text is to be sent.
 Commands with the same options and variables share what dbt answered to the first of them: nothing
 here changes what dbt reads.
 """
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
+from clickhouse_connect.driver.httpclient import HttpClient
 
 from python_jobs.__main__ import main as python_jobs
 from python_jobs.dbt.project import DbtOptions, DbtProject, Question
@@ -41,8 +43,9 @@ def ask_dbt_once() -> None:
     ask, answer = Question.__init__, Question.answer
 
     def ask_unless_known(self: Any, options: DbtOptions) -> None:
-        # No profile and no model reads a variable of MLflow's.
-        read = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        # No profile and no model reads these.
+        ours = ("MLFLOW_", "KILLS")
+        read = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.key = (*options.arguments(), json.dumps(read, sort_keys=True))
         if self.key not in said:
             ask(self, options)
@@ -99,7 +102,7 @@ EMBEDDED = Embedded()
 
 def run(word: str, *rest: str) -> None:
     """Run a command, or what stands in the place of one."""
-    if word == "sql":
+    if word == "execute":
         EMBEDDED.open().command(*rest)
         return
     if word == "query":
@@ -125,6 +128,18 @@ def run(word: str, *rest: str) -> None:
         python_jobs()
 
 
+COMMAND = HttpClient.command
+
+
+def command_or_kill(self, cmd, *args, **kwargs):
+    """Send a statement, unless it is the one before which a server is to die."""
+    pid, _, text = os.environ.get("KILLS", "").partition(" ")
+    if pid and text in cmd:
+        del os.environ["KILLS"]
+        os.kill(int(pid), signal.SIGKILL)
+    return COMMAND(self, cmd, *args, **kwargs)
+
+
 def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, str]:
     """Return what one command would have left behind as a process of its own."""
     before = dict(os.environ)
@@ -143,6 +158,7 @@ def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, 
 
 def main() -> None:
     ask_dbt_once()
+    HttpClient.command = command_or_kill  # type: ignore[method-assign]
     commands = json.loads(sys.stdin.read())
     print(json.dumps([outcome(arguments, variables) for arguments, variables in commands]))
 

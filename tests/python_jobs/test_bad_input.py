@@ -153,14 +153,14 @@ def odd_marts(trained_project, tmp_path_factory):
     project = trained_project.copy(tmp_path_factory.mktemp("odd"))
     outcomes = project.many(
         [
-            ["sql", f"rename table {MART} to {KEPT}"],
+            ["execute", f"rename table {MART} to {KEPT}"],
             ["train"],
-            ["sql", f"create table {MART} as {KEPT}"],
+            ["execute", f"create table {MART} as {KEPT}"],
             ["train"],
-            ["sql", ALONE.format("user_id")],
+            ["execute", ALONE.format("user_id")],
             ["train", "--top", "1", "--force"],
-            ["sql", f"create or replace table {MART} as {KEPT}"],
-            ["sql", ALONE.format("movie_id")],
+            ["execute", f"create or replace table {MART} as {KEPT}"],
+            ["execute", ALONE.format("movie_id")],
             ["train", "--top", "1", "--force"],
         ]
     )

@@ -207,13 +207,13 @@ def odd_sources(
     lake = json.dumps(LAKE | {f"raw_{table}": f"{table}.v1" for table in RAW_TABLES})
     odd = json.dumps(ODD | {"raw_database": 'la"ke'})
     commands = {
-        "twice": ["sql", "insert into raw.watched_movies select * from raw.watched_movies"],
+        "twice": ["execute", "insert into raw.watched_movies select * from raw.watched_movies"],
         "keys": ["dbt", "test", "--select", *keys],
-        "away": ["sql", "rename table raw.ratings to raw.kept"],
+        "away": ["execute", "rename table raw.ratings to raw.kept"],
         "missing": ["dbt", "run", "--select", "stg_dataflix__ratings"],
-        "back": ["sql", "rename table raw.kept to raw.ratings"],
-        "lake": ["sql", "create database `lake.raw`"],
-        **{f"{table}.v1": ["sql", LAKE_VIEW.format(table)] for table in RAW_TABLES},
+        "back": ["execute", "rename table raw.kept to raw.ratings"],
+        "lake": ["execute", "create database `lake.raw`"],
+        **{f"{table}.v1": ["execute", LAKE_VIEW.format(table)] for table in RAW_TABLES},
         "freshness": ["dbt", "source", "freshness", "--vars", lake],
         "sources": ["read", "target/sources.json"],
         "odd names": ["dbt", "run", "--vars", odd],

@@ -115,18 +115,18 @@ RUNS: dict[str, list[Command | tuple[Command, dict[str, str]]]] = {
     "unpublished": [["train", "--like", "2", "--no-publish"]],
     "again": [["train", "--like", "1", "--keep", "2"]],
     "few": [
-        ["sql", f"rename table {MART} to {WHOLE}"],
-        ["sql", f"create table {MART} as {WHOLE}"],
-        ["sql", f"insert into {MART} select * from {WHOLE} where user_id <= 100"],
+        ["execute", f"rename table {MART} to {WHOLE}"],
+        ["execute", f"create table {MART} as {WHOLE}"],
+        ["execute", f"insert into {MART} select * from {WHOLE} where user_id <= 100"],
         ["train"],
     ],
     "few scored": [["score"]],
     "thin": [
-        ["sql", f"alter table {MART} delete where movie_id > 4 settings mutations_sync = 1"],
+        ["execute", f"alter table {MART} delete where movie_id > 4 settings mutations_sync = 1"],
         ["train", "--max-shrink", "1", "--top", "2"],
     ],
     "forced": [
-        ["sql", f"exchange tables {WHOLE} and {MART}"],
+        ["execute", f"exchange tables {WHOLE} and {MART}"],
         [*SABOTAGED, "--set", "recency=1", "--force", "--keep", "2"],
     ],
     "nightly": [

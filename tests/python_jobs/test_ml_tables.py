@@ -76,7 +76,7 @@ def upgraded(trained_project: Project, tmp_path_factory) -> tuple[Project, list,
     )
     structure, rows = ["query", STRUCTURE], ["query", ROWS]
     build = ["dbt", "run", "--select", "source:recommender+"]
-    commands = [structure, *(["sql", sql] for sql in statements), rows, build, structure, rows]
+    commands = [structure, *(["execute", sql] for sql in statements), rows, build, structure, rows]
     done = project.many(commands)
     assert done[-3].returncode == 0, done[-3].stdout
     before, after = (done[0], done[-4]), done[-2:]
@@ -126,7 +126,7 @@ def test_what_is_up_to_date_is_left_alone_and_a_future_publication_is_refused(up
         "(now64(3, 'UTC') + interval 5 minute as published_at) from ml.current_run"
     )
     changed, test = ["query", CHANGED], ["dbt", "test", "--select", "source:recommender"]
-    commands = (changed, ["sql", late], test, changed)
+    commands = (changed, ["execute", late], test, changed)
     before, _, done, after = project.many(commands)
     assert done.returncode == 1
     assert "not_in_the_future_recommender_training_runs_published_at" in done.stdout

@@ -57,7 +57,7 @@ def scored(trained_project, tmp_path_factory):
         ["recommend", "--user", str(user), "--top", "20", "--format", "json"] for user in users
     ]
     looks = [["query", sql] for sql in (CURRENT, VERSIONS, TITLES)]
-    commands = (*(["sql", s] for s in statements), ["score"], *recommends, *looks)
+    commands = (*(["execute", s] for s in statements), ["score"], *recommends, *looks)
     done, *answers = project.many(commands)[len(statements) :]
     assert done.returncode == 0, done.stderr
     after, versions, titles = map(rows_of, answers[len(users) :])
