@@ -4,8 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-server test-schedulers mutants lint lint-ruff lint-imports lint-mypy lint-sql lint-dbt bench bench-quality \
-	docs lock audit clean purge
+.PHONY: demo test test-server test-schedulers mutants format lint lint-ruff lint-imports lint-mypy lint-sql \
+	lint-dbt bench bench-quality docs lock audit clean purge
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo
@@ -30,6 +30,12 @@ test-schedulers: .venv/dev profiles.yml
 # Some of them only: make mutants ONLY=gate.py
 mutants: .venv/dev
 	@$(BIN)/python tests/mutants.py $(ONLY)
+
+# Mends what lint-ruff and lint-sql can mend by themselves.
+format: .venv/dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --disable-progress-bar models macros tests/dbt
 
 lint: lint-ruff lint-imports lint-mypy lint-sql lint-dbt
 

@@ -14,6 +14,7 @@ COMMANDS = (
     "recommend",
     "runs",
     "rollback",
+    "reset",
     "load-movielens",
     "sql",
     "pipeline",

@@ -77,12 +77,13 @@ def main() -> None:
         }
         parse = [REPOSITORY / ".venv/bin/dbt", "--quiet", "parse", "--target", "server"]
         subprocess.run(parse, cwd=REPOSITORY, check=True)
-        for command in (
+        checks: tuple[list[str | Path], ...] = (
             [airflow / "airflow", "db", "migrate"],
             [airflow / "python", "-c", DAGS],
             [dagster / "dagster", "definitions", "validate", "-f", "definitions.py"],
-        ):
-            subprocess.run(command, cwd=work, env=variables, check=True)
+        )
+        for check in checks:
+            subprocess.run(check, cwd=work, env=variables, check=True)
         if verify := shutil.which("systemd-analyze"):
             units = [work / "dataflix.service", work / "dataflix.timer"]
             # A unit is refused where its program does not exist: %h is not where this is.

@@ -44,6 +44,11 @@ class DbtOptions:
         }
         return [word for flag, value in named.items() if value for word in (flag, str(value))]
 
+    def log_file(self) -> Path:
+        """Return where dbt writes its log."""
+        project = self.project_dir or Path(os.environ.get("DBT_PROJECT_DIR", ""))
+        return Path(os.environ.get("DBT_LOG_PATH", project / "logs")).resolve() / "dbt.log"
+
     def require_profile(self) -> None:
         """Refuse where there is no ``profiles.yml``, of which dbt says only where it looked last.
 

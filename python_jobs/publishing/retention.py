@@ -6,7 +6,7 @@ from python_jobs.dbt.relation import Relation
 from python_jobs.warehouse.connection import Warehouse
 from python_jobs.warehouse.replicas import catch_up
 
-PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors")
+PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors", "dataset_samples")
 """Tables that are partitioned by ``run_id``. The lists come first: a run that has them
 has the rest, wherever dropping it was interrupted."""
 

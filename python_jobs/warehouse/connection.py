@@ -60,7 +60,8 @@ class Warehouse:
 
     def published(self, table: str) -> Relation:
         """Return where a table is that python_jobs fills."""
-        return self.project.source("recommender", table)
+        source = "recommender_datasets" if table == "dataset_samples" else "recommender"
+        return self.project.source(source, table)
 
     def number(self, query: str, parameters: dict[str, Any] | None = None) -> int:
         """Return the whole number that is all that a query selects."""

@@ -50,7 +50,7 @@ def refuse_changes(statement: Statement) -> None:
     if not (statement.gives_rows or statement.words[0] == "use"):
         raise UserError(
             f"Without --write only queries run, and this is none: {statement}",
-            "To let it, give --write. Nothing was changed.",
+            "Nothing was changed. If it is meant, give --write.",
         )
 
 
