@@ -75,7 +75,8 @@ def main() -> None:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
             "DO_NOT_TRACK": "1",
         }
-        parse = [REPOSITORY / ".venv/bin/dbt", "--quiet", "parse", "--target", "server"]
+        dbt = str(REPOSITORY / ".venv/bin/dbt")
+        parse = [dbt, "--quiet", "parse", "--target", "server"]
         subprocess.run(parse, cwd=REPOSITORY, check=True)
         checks: tuple[list[str | Path], ...] = (
             [airflow / "airflow", "db", "migrate"],
