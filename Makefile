@@ -23,7 +23,7 @@ test-server: .venv/dev
 
 # What docs/schedulers.md shows, given to the real programs; Airflow, Cosmos and Dagster are installed in
 # a directory that is thrown away, in minutes.
-test-schedulers: .venv/dev
+test-schedulers: .venv/dev profiles.yml
 	@$(BIN)/python tests/schedulers.py
 
 # Whether the tests notice what tests/mutants.toml breaks, one thing at a time, in a copy of the tree.
