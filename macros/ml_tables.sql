@@ -36,6 +36,19 @@
                 'weight': 'Float32',
             },
         },
+        'dataset_samples': {
+            'partition_by': 'run_id',
+            'order_by': '(entity, entity_id)',
+            'columns': {
+                'run_id': 'String',
+                'dataset_id': 'String',
+                'dataset_label': 'String',
+                'sampled_at': "DateTime64(3, 'UTC') default now64(3, 'UTC')",
+                'entity': 'LowCardinality(String)',
+                'entity_id': 'UInt64',
+                'identities': 'Array(UInt16)',
+            },
+        },
         'training_runs': {
             'partition_by': 'tuple()',
             'order_by': '(published_at, run_id)',
@@ -46,6 +59,8 @@
                 'published_at': "DateTime64(3, 'UTC')",
                 'model_name': 'String',
                 'model_version': 'String',
+                'dataset_id': 'String',
+                'dataset_label': 'String',
                 'users': 'UInt64',
                 'movies': 'UInt64',
                 'interactions': 'UInt64',

@@ -14,7 +14,9 @@ COMMANDS = (
     "recommend",
     "runs",
     "rollback",
+    "reset",
     "load-movielens",
+    "sql",
     "pipeline",
     "demo",
 )

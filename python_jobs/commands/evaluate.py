@@ -47,7 +47,7 @@ def command(
         from python_jobs.interactions.genres import read_genres
         from python_jobs.interactions.mart import read_interactions
 
-        settings = wanted.settings(job)
+        settings, _ = wanted.settings(job)
         with job.phases.phase("read") as bar:
             interactions = read_interactions(job.warehouse, [settings.watched_weight], bar)
         with job.phases.phase("evaluate"):

@@ -16,15 +16,17 @@ from python_jobs.dbt.project import DbtOptions
 def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> None:
     """Make an earlier published run current again; its version becomes the champion.
 
+    The first digits of its id are enough where no other run begins with them.
+
     \b
     Example:
-        python_jobs rollback 5f0c2d1e8a7b4c3d9e6f5a4b3c2d1e0f
+        python_jobs rollback 5f0c2d1e
     """
     with tracked_session(dbt, experiment, model_name) as job:
         from python_jobs.jobs.roll_back import roll_back
 
         run, warnings = roll_back(job.warehouse, job.tracking, job.live, run_id)
     again = "current already" if run.current else "current again"
-    click.echo(f"Run {run_id} (version {run.model_version}) is {again}.")
+    click.echo(f"Run {run.run_id} (version {run.model_version}) is {again}.")
     warn(warnings)
     click.echo("Dashboards follow with: dbt build --select source:recommender+")

@@ -18,6 +18,7 @@ from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, version_of
+from python_jobs.jobs.naming import train_name
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
 from python_jobs.model.factorization import Factorization
@@ -50,6 +51,8 @@ class TrainReport:
     assessment: Assessment | None
     """None where it was not evaluated."""
     verdict: Verdict
+    compared_with: str
+    """What the gate held it against, or why against nothing, in words."""
     short_lists: int
     """Users whose lists are shorter than asked for: they have seen nearly everything."""
     warnings: list[str]
@@ -72,14 +75,20 @@ def train(
     ChangedMeanwhileError
         If another run became current since. Nothing is published then either.
     """
-    champion = champion_of(tracking, live.run, optional=options.force)
+    champion = champion_of(tracking, live.ours, optional=options.force)
     with phases.phase("read") as bar:
         compared = (options.settings, champion.settings) if champion else (options.settings,)
         weights = [settings.watched_weight for settings in compared]
         interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
-    tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
-    with tracked_run(tracking, "train", tags) as run_id:
+    compared_with = gate_words(live, champion)
+    tags = {
+        **run_tags(warehouse, interactions, live.dataset),
+        "forced": str(options.force).lower(),
+        "compared_with": compared_with,
+    }
+    name = train_name(options.settings, options.origin, interactions.matrix.shape)
+    with tracked_run(tracking, name, tags) as run_id:
         with phases.phase("evaluate"):
             genres = read_genres(warehouse, interactions.movie_ids)
             assessment, verdict = assess_and_judge(champion, interactions, options, genres)
@@ -92,22 +101,32 @@ def train(
             )
             weighed = weighed_by(interactions, options.settings)
         with phases.phase("metrics"):
-            metrics = fit_metrics(weighed, fitted, assessment) | verdict.metrics()
+            metrics = fit_metrics(weighed, fitted, assessment, "temporal") | verdict.metrics()
         with phases.phase("log"):
-            asked = {"top": options.top, **asdict(options.limits)}
+            asked = {"made_by": name, "protocol": "temporal", "top": options.top}
+            asked |= asdict(options.limits)
             run = log_run(
-                tracking, run_id, interactions, fitted, options.settings, asked, metrics, tags
+                tracking,
+                run_id,
+                interactions,
+                live.dataset,
+                fitted,
+                options.settings,
+                asked,
+                metrics,
+                tags,
             )
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
             past = past_of(interactions, fitted, options.settings)
             ranked = rank_for_everyone(warehouse, weighed, fitted, past, options.top)
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
-                run = place_rows(warehouse, run, tables_of(ranked, phases, bar))
+                tables = tables_of(ranked, live.dataset, phases, bar)
+                run = place_rows(warehouse, run, tables)
         log_metrics(phases.metrics())
     warnings = go_live(warehouse, tracking, run, live, options.keep) if goes_live else []
     short = short_lists(interactions, options.top)
-    return TrainReport(run, goes_live, assessment, verdict, short, warnings)
+    return TrainReport(run, goes_live, assessment, verdict, compared_with, short, warnings)
 
 
 def champion_of(
@@ -135,6 +154,15 @@ def champion_of(
         recorded=summary.metrics.get("ndcg_at_10"),
         size=Size(live.users, live.movies, live.interactions),
     )
+
+
+def gate_words(live: Live, champion: Champion | None) -> str:
+    """Return what the gate holds a run against, or why against nothing, in words."""
+    if champion:
+        return f"version {champion.version}, which is live"
+    if live.ours is None:
+        return f"nothing, because {live.nothing}"
+    return f"nothing: version {live.ours.model_version}, which is live, could not be read"
 
 
 def assess_and_judge(

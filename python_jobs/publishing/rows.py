@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
+from python_jobs.interactions.dataset import Dataset
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.staging import Columns
 from python_jobs.ranking.explanations import Explanations, Past, explain
@@ -67,12 +68,15 @@ def require_top(top: int, movies: int) -> None:
         )
 
 
-def tables_of(ranked: Ranked, phases: Phases, bar: Bar) -> dict[str, Iterable[Columns]]:
+def tables_of(
+    ranked: Ranked, dataset: Dataset, phases: Phases, bar: Bar
+) -> dict[str, Iterable[Columns]]:
     """Return the rows of each published table in blocks, made as they are consumed."""
     return {
         "recommendations": recommendations(ranked, phases, bar),
         "similar_movies": phases.timed("similar", similar(ranked)),
         "movie_factors": movie_factors(ranked),
+        "dataset_samples": dataset.rows(),
     }
 
 
