@@ -15,6 +15,7 @@ COMMANDS = (
     "runs",
     "rollback",
     "load-movielens",
+    "snapshot",
     "pipeline",
     "demo",
 )

@@ -16,6 +16,8 @@ from python_jobs.dbt.project import DbtOptions
 def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> None:
     """Make an earlier published run current again; its version becomes the champion.
 
+    Where `make dashboards` has been run, it goes on to build what they read, and to copy it.
+
     \b
     Example:
         python_jobs rollback 5f0c2d1e8a7b4c3d9e6f5a4b3c2d1e0f
@@ -27,4 +29,10 @@ def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> N
     again = "current already" if run.current else "current again"
     click.echo(f"Run {run_id} (version {run.model_version}) is {again}.")
     warn(warnings)
-    click.echo("Dashboards follow with: dbt build --select source:recommender+")
+    from python_jobs.commands.steps import MARTS, dashboards_follow, run_steps
+
+    snapshot = dashboards_follow(dbt)
+    if not snapshot:
+        click.echo("Dashboards follow with: dbt build --select source:recommender+")
+        return
+    run_steps((MARTS, *snapshot), dbt)
