@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import socket
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 KEPT = HERE.parent / ".dashboards"
 SNAPSHOT = KEPT / "marts" / "current"
+PASSWORD = "password:"
+"""What set_up.py's last line begins with, so that a word of Superset's is not taken for one."""
 SLUGS = ("recommendations", "recommender-health")
 PROMPT = """
 Recommendations:     {addresses[0]}
@@ -97,16 +100,15 @@ def set_up_what_is_new() -> str:
     if done.exists() and done.read_text() == wanted and not new_password:
         return ""
     print("Setting Superset up: half a minute, once.", flush=True)
-    import subprocess
-
     # In a process of its own, which leaves its half a gigabyte when it is done.
-    program = [sys.executable, str(HERE / "set_up.py")]
-    ran = subprocess.run(program, stdout=subprocess.PIPE, text=True, check=False, env=os.environ)
+    program, log = [sys.executable, str(HERE / "set_up.py")], done.with_suffix(".log")
+    with log.open("w") as said:
+        ran = subprocess.run(program, stdout=subprocess.PIPE, stderr=said, text=True, check=False)
     if ran.returncode:
-        sys.exit("Superset could not be set up; what it said is above.")
+        last = "\n".join(log.read_text().splitlines()[-5:])
+        sys.exit(f"{last}\nSuperset could not be set up; {log} has all that it said.")
     done.write_text(wanted)
-    lines = ran.stdout.strip().splitlines()
-    return lines[-1] if lines else ""
+    return ran.stdout.splitlines()[-1].removeprefix(PASSWORD)
 
 
 def fingerprint() -> str:

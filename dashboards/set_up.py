@@ -95,4 +95,4 @@ def _let_readers_in(security_manager: Any) -> None:
 
 
 if __name__ == "__main__":
-    print(set_up())
+    print(f"password:{set_up()}")

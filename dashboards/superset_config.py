@@ -6,6 +6,7 @@ what the bundle says is a placeholder; :mod:`serve` sets the variables.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -21,7 +22,7 @@ from superset import config as defaults
 HOME = Path(os.environ["SUPERSET_HOME"])
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
 SQLALCHEMY_DATABASE_URI = f"sqlite:///{HOME}/superset.db?check_same_thread=false"
-SQLALCHEMY_TRACK_MODIFICATIONS = False
+LOG_LEVEL = logging.ERROR
 RATELIMIT_STORAGE_URI = "memory://"
 
 APP_NAME = "Dataflix"

@@ -100,6 +100,8 @@ measured as (
         run_id,
         mlflow_run_id,
         toLowCardinality(kind) as kind,
+        toLowCardinality(multiIf(is_current, 'live', kind = 'refused', 'refused', 'earlier'))
+            as status,
         refused_because,
         toLowCardinality(model_name) as model_name,
         accurateCastOrNull(model_version, 'UInt32') as model_version,
