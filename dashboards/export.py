@@ -1,4 +1,4 @@
-"""Write what was changed in Superset's own pages back into the bundle, so that git shows a clean diff.
+"""Write what was changed in Superset's own pages back into the bundle, as a clean diff.
 
     make dashboards-export
 

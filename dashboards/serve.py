@@ -2,8 +2,9 @@
 
     python dashboards/serve.py --port 8088
 
-Everything that it keeps is in ``.dashboards``: Superset's metadata and key, and the marts' copy that
-``python_jobs snapshot`` makes. ``DATAFLIX_DASHBOARDS_URI`` reads a ClickHouse server instead.
+Everything that it keeps is in ``.dashboards``: Superset's metadata and key, and the copy of the
+marts that ``python_jobs snapshot`` makes. ``DATAFLIX_DASHBOARDS_URI`` reads a
+ClickHouse server instead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a fresh Superset needs, in one process: tables, roles, an editor, the bundle, readers.
 
-:mod:`serve` runs it, and so does whoever wants the bundle over what was changed meanwhile. The bundle
-wins: charts, datasets and dashboards of its ids are overwritten, and others are left alone.
+:mod:`serve` runs it where the bundle is not the one that was set up last.
+The bundle wins: charts, datasets and dashboards of its ids are overwritten, and others stay.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Superset as `make dashboards` runs it: one process on this machine, and readers need no login.
 
-Superset reads the names in capitals. Where ClickHouse is comes from ``DATAFLIX_DASHBOARDS_URI``, and
-what the bundle says is a placeholder; :mod:`serve` sets the variables.
+Superset reads the names in capitals. Where ClickHouse is, ``DATAFLIX_DASHBOARDS_URI`` says, and what
+the bundle says is a placeholder; :mod:`serve` sets the variables.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def connect_embedded(uri: URL) -> Any:
     A process can have one embedded database open. After a refresh the queries that still run have
     the copy before, and a new one waits until they are done.
     """
-    options = dict(uri.query)
+    options: dict[str, Any] = dict(uri.query)
     link = Path(options.pop("path"))
     deadline = time.monotonic() + SECONDS_FOR_A_REFRESH
     while True:

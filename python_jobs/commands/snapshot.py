@@ -26,7 +26,7 @@ def command(dbt: DbtOptions) -> None:
 
     project = Question(dbt).answer()
     if project.credentials.type != "chdb":
-        click.echo(f"The target {project.target} is a server, whose marts dashboards read directly.")
+        click.echo(f"The target {project.target} is a server: dashboards read its own marts.")
         return
     require_embedded(project)
     copied = take_snapshot(project)

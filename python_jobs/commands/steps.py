@@ -75,7 +75,7 @@ def refresh(train_options: Sequence[str]) -> tuple[Step, ...]:
 
 
 def dashboards_follow(dbt: DbtOptions) -> tuple[Step, ...]:
-    """Return the step that gives the dashboards on this machine fresh marts, where there are any."""
+    """Return the step that gives dashboards on this machine fresh marts; none without any."""
     return (SNAPSHOT,) if has_snapshot(dbt.project_dir) else ()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from python_jobs.interactions.columns import Interactions
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.train import assess_and_judge
 from python_jobs.model.settings import Settings
+from tests.python_jobs.conftest import Project
 
 CURRENT = """
 select run_id, count(), sum(cityHash64(user_id, rank, movie_id, score))
@@ -185,6 +187,40 @@ def test_a_mart_that_collapsed_is_published_by_neither_train_nor_score(gated):
     refused = theirs.get_run(theirs.get_model_version("dataflix-nmf", "5").run_id)
     assert refused.data.params["max_shrink"] == "0.2"
     assert refused.data.metrics["gate_passed"] == 0
+
+
+def test_what_was_refused_is_kept_with_its_reasons(gated):
+    *_, (_, _, theirs) = gated
+    store = Path(theirs.tracking_uri.removeprefix("sqlite:///"))
+    kept = Project(store.parent).query(
+        "select job, model_version, run_id = mlflow_run_id, length(reasons), reasons[1], "
+        "metrics['ndcg_at_10'] > 0, params['algorithm'], users from ml.refused_runs "
+        "order by refused_at"
+    )
+    assert [row[:4] for row in kept] == [
+        ["train", "2", 1, 2],
+        ["train", "5", 1, 2],
+        ["score", "4", 0, 2],
+        ["train", "6", 1, 1],
+    ]
+    reasons = [row[4] for row in kept]
+    assert reasons[0].startswith("its NDCG@10 on held-out interactions is")
+    assert reasons[1] == reasons[2]
+    assert reasons[1].startswith("the mart has lost 67% of its users")
+    assert reasons[3].startswith("nobody has enough interactions")
+    assert [row[5:] for row in kept][:2] == [[1, "NMF", 295], [1, "NMF", 98]]
+
+
+def test_that_a_refusal_could_not_be_kept_is_a_warning_and_it_is_refused(trained_project, tmp_path):
+    """As before the `dbt run` that an upgrade asks for."""
+    project = trained_project.copy(tmp_path)
+    _, refused = project.many([(["sql", "drop table ml.refused_runs sync"], {}), (SABOTAGED, {})])
+    assert refused.returncode == 3
+    assert "Version 2 was not published: its NDCG@10" in refused.stderr
+    assert (
+        "Warning: That it was refused is not in ml.refused_runs, which dashboards" in refused.stderr
+    )
+    assert "run `dbt run` once" in refused.stderr
 
 
 def test_force_publishes_and_is_recorded(gated):
