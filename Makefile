@@ -128,8 +128,8 @@ SUPERSET_PYTHON ?= $(PYTHON)
 
 .venv-superset/installed: .venv-superset/bin/python dashboards/requirements.lock
 	@echo 'Installing Superset into .venv-superset: 1.5 GB, a few minutes, once.'
-	@$(SUPERSET)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r dashboards/requirements.lock
+	@$(SUPERSET)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes -r dashboards/requirements.lock
 	@touch $@
 
 # Pins stay where they are unless pyproject.toml forbids it; to renew them: make lock UPGRADE=--upgrade

@@ -1,6 +1,6 @@
 """Superset as `make dashboards` runs it: one process on this machine, and readers need no login.
 
-Superset reads the names in capitals. Where ClickHouse is, ``DATAFLIX_DASHBOARDS_URI`` says, and what
+Superset reads the names in capitals. ``DATAFLIX_DASHBOARDS_URI`` says where ClickHouse is, and what
 the bundle says is a placeholder; :mod:`serve` sets the variables.
 """
 
