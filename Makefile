@@ -4,8 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo dashboards dashboards-export test test-server test-dashboards mutants lint lint-ruff lint-imports lint-mypy lint-sql lint-dbt bench bench-quality \
-	docs lock audit clean purge
+.PHONY: demo dashboards dashboards-export test test-server test-dashboards test-schedulers mutants format \
+	lint lint-ruff lint-imports lint-mypy lint-sql lint-dbt bench bench-quality docs lock audit clean purge
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo
@@ -25,11 +25,18 @@ dashboards-export: .venv-superset/installed
 test: .venv/dev lint
 	@$(BIN)/pytest
 
-# The tests of the server target on a ClickHouse that runs already and is empty, at CLICKHOUSE_HOST; it
-# is left empty. CLICKHOUSE_USER, who may create users, makes those of docs/server.md.
+# The tests of the server target on a ClickHouse that runs already and is empty, at the address that the
+# variables DATAFLIX_TEST_CLICKHOUSE_… say (docs/server.md); it is left empty. Its user may create users.
+# Where they name a cluster, those of the cluster too.
 test-server: .venv/dev
-	@test -n "$(CLICKHOUSE_HOST)" || { echo "Set CLICKHOUSE_HOST to an empty ClickHouse."; exit 2; }
-	@DATAFLIX_TEST_SERVER=1 $(BIN)/pytest -n 0 tests/python_jobs/test_server.py
+	@test -n "$$DATAFLIX_TEST_CLICKHOUSE_HOST" \
+		|| { echo "Set DATAFLIX_TEST_CLICKHOUSE_HOST to an empty ClickHouse (docs/server.md)."; exit 2; }
+	@$(BIN)/pytest -n 0 tests/python_jobs/test_server.py tests/python_jobs/test_cluster.py
+
+# What docs/schedulers.md shows, given to the real programs; Airflow, Cosmos and Dagster are installed in
+# a directory that is thrown away, in minutes.
+test-schedulers: .venv/dev
+	@$(BIN)/python tests/schedulers.py
 
 # Both dashboards as a reader's browser shows them, in a Superset of the tests' own.
 test-dashboards: .venv/dev .venv-superset/installed
@@ -39,6 +46,12 @@ test-dashboards: .venv/dev .venv-superset/installed
 # Some of them only: make mutants ONLY=gate.py
 mutants: .venv/dev
 	@$(BIN)/python tests/mutants.py $(ONLY)
+
+# Mends what lint-ruff and lint-sql can mend by themselves.
+format: .venv/dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --disable-progress-bar models macros tests/dbt
 
 lint: lint-ruff lint-imports lint-mypy lint-sql lint-dbt
 

@@ -28,7 +28,8 @@ from python_jobs.evaluation.list_metrics import (
 )
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.model.settings import Settings
-from python_jobs.tuning.search import search, validation_splits
+from python_jobs.tuning.judging import validation_splits
+from python_jobs.tuning.search import search
 from python_jobs.warehouse.connection import open_warehouse
 
 COLUMNS = {

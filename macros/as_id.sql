@@ -1,3 +1,3 @@
 {% macro as_id(column) -%}
-    coalesce(accurateCastOrNull({{ column }}, 'UInt64'), 0)
+    cast(coalesce(accurateCastOrNull({{ column }}, 'UInt64'), 0), 'UInt64')
 {%- endmacro %}

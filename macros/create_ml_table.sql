@@ -10,7 +10,7 @@
         create table if not exists {{ relation }} {{ on_cluster_clause(relation) }} (
             {{ columns | join(', ') }}
         )
-        engine = {{ var('ml_engine') }}
+        engine = {{ table_engine(relation.schema) }}
         partition by {{ table.partition_by }}
         order by {{ table.order_by }}
         {{ 'settings ' ~ settings | join(', ') if settings }}

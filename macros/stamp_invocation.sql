@@ -1,4 +1,8 @@
 {% macro stamp_invocation() -%}
     alter table {{ this }} {{ on_cluster_clause(this) }}
-    modify comment '{{ tojson({"dbt_invocation_id": invocation_id}) }}'
+    modify comment '{{ tojson({
+        "dbt_invocation_id": invocation_id,
+        "rating_weight": var("rating_weight"),
+        "watched_weight": var("watched_weight"),
+    }) }}'
 {%- endmacro %}

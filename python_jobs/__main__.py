@@ -27,7 +27,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except UserError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"{error.word}: {error}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         # What was interrupted after a run became current says so itself, as a UserError.

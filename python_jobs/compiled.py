@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -11,6 +11,8 @@ import numba
 from python_jobs.threads import thread_count
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+R = TypeVar("R")
 
 USERS_PER_SPAN = 128
 """Few enough to share the cache and to level out heavy users, many enough to pay for a call."""
@@ -50,11 +52,15 @@ def over_users(work: Callable[[slice], None], users: int) -> None:
         slice(start, min(users, start + USERS_PER_SPAN))
         for start in range(0, users, USERS_PER_SPAN)
     ]
-    threads = min(len(spans), thread_count())
+    for _ in side_by_side(work, spans):
+        pass
+
+
+def side_by_side(work: Callable[[T], R], parts: Sequence[T]) -> Iterator[R]:
+    """Yield what work returns for each part, in order, on as many threads as there are cores."""
+    threads = min(len(parts), thread_count())
     if threads <= 1:
-        for span in spans:
-            work(span)
+        yield from map(work, parts)
         return
     with ThreadPoolExecutor(threads, thread_name_prefix="users") as pool:
-        for _ in pool.map(work, spans):
-            pass
+        yield from pool.map(work, parts)

@@ -20,6 +20,8 @@ class UserError(Exception):
     """
 
     exit_code = 1
+    word = "Error"
+    """What the message begins with."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

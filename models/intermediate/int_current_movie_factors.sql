@@ -9,7 +9,7 @@ movie_factors as (
 current_run as (
 
     select * from {{ ref('int_publications') }}
-    where is_current
+    where is_current and is_of_this_dataset
 
 ),
 

@@ -55,9 +55,10 @@ checked as (
         -- Sets, not joins: they are small, and the events stream past them.
         user_id in (select users.user_id from users) as has_user,
         movie_id in (select movies.movie_id from movies) as has_movie,
-        happened_at != toDateTime64(0, 3, 'UTC') as has_time,
-        happened_at >= toDateTime64('1990-01-01 00:00:00', 3, 'UTC') as is_since_1990,
-        happened_at <= now64(3, 'UTC') + interval 1 day as has_happened
+        happened_at is not null as has_time,
+        coalesce(happened_at >= toDateTime64('1990-01-01 00:00:00', 3, 'UTC'), false)
+            as is_since_1990,
+        coalesce(happened_at <= now64(3, 'UTC') + interval 1 day, false) as has_happened
     from events
 
 ),

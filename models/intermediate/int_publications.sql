@@ -12,6 +12,12 @@ current_run as (
 
 ),
 
+dataset as (
+
+    select distinct dataset_id from {{ ref('mart_dataset') }}
+
+),
+
 marked as (
 
     select
@@ -21,7 +27,12 @@ marked as (
                 current_run.published_at,
                 current_run.run_id
             from current_run
-        )) as is_current
+        )) as is_current,
+        -- Runs of releases that did not record it have no id, and were of any.
+        toBool(
+            publications.dataset_id = ''
+            or publications.dataset_id in (select dataset.dataset_id from dataset)
+        ) as is_of_this_dataset
     from publications
 
 )

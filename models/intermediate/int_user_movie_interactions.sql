@@ -12,7 +12,8 @@ usable as (
         user_id,
         movie_id,
         rating,
-        happened_at,
+        -- What is usable has a time.
+        assumeNotNull(happened_at) as happened_at,
         -- Time first, then the rating: of two ratings at the same moment the higher counts, so that
         -- a rebuild changes nothing. One number, since comparing pairs takes three times as long.
         toUnixTimestamp64Milli(happened_at) * 8192 + toInt64(rating * 1024) as rating_order

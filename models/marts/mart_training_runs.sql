@@ -1,6 +1,5 @@
 {{
     config(
-        engine='MergeTree',
         order_by='(recorded_at, run_id)',
     )
 }}
@@ -27,6 +26,8 @@ published as (
         any(publications.mlflow_run_id) as mlflow_run_id,
         any(publications.model_name) as model_name,
         any(publications.model_version) as model_version,
+        any(publications.dataset_id) as dataset_id,
+        any(publications.dataset_label) as dataset_label,
         max(publications.is_current) as is_current,
         count() as publication_count,
         min(publications.published_at) as first_time,
@@ -53,6 +54,8 @@ runs as (
         '' as refused_because,
         model_name,
         model_version,
+        dataset_id,
+        dataset_label,
         is_current,
         publication_count,
         first_time as recorded_at,
@@ -77,6 +80,8 @@ runs as (
         refused_because,
         model_name,
         model_version,
+        dataset_id,
+        dataset_label,
         false as is_current,
         0 as publication_count,
         refused_at as recorded_at,
@@ -105,6 +110,8 @@ measured as (
         refused_because,
         toLowCardinality(model_name) as model_name,
         accurateCastOrNull(model_version, 'UInt32') as model_version,
+        toLowCardinality(dataset_id) as dataset_id,
+        toLowCardinality(dataset_label) as dataset_label,
         toBool(is_current) as is_current,
         toUInt32(publication_count) as publication_count,
         recorded_at,

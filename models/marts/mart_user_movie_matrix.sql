@@ -1,6 +1,5 @@
 {{
     config(
-        engine='MergeTree',
         order_by='(user_id, movie_id)',
         query_settings={
             'max_bytes_before_external_group_by': var('spill_after_bytes'),

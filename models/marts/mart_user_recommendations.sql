@@ -1,6 +1,5 @@
 {{
     config(
-        engine='MergeTree',
         order_by='(user_id, rank)',
     )
 }}

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, user_id
+from python_jobs.commands.options import dbt_options, mlflow_options, setting, user_id
 from python_jobs.commands.session import tracked_session
 from python_jobs.dbt.project import DbtOptions, Question
 from python_jobs.errors import UserError
 
 EMBEDDED = "embedded"
+LABEL, SAMPLE = "DATAFLIX_DATASET", "sample"
+"""The variable that names a data set, and the sample's name."""
+RAW_TABLES = ("users", "movies", "ratings", "watched_movies")
 
 
 @click.command("demo")
-@click.option(
-    "--user", type=user_id, metavar="ID", default="42", help="The sample user on the last screen."
+@setting(
+    "--user",
+    "The sample user on the last screen.",
+    # Not that of `recommend`, who may be a user of one's own.
+    variable="DATAFLIX_DEMO_USER",
+    type=user_id,
+    metavar="ID",
+    default="42",
 )
 @mlflow_options
 @dbt_options
@@ -33,7 +44,10 @@ def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     from python_jobs.commands.steps import REFRESH, SEED, dashboards_follow, run_steps
 
     dbt = on_an_embedded_target(dbt)
-    run_steps((SEED, *REFRESH, *dashboards_follow(dbt)), dbt)
+    click.echo(f"What dbt does is told in {dbt.log_file()}.", err=True)
+    # For the steps, and for what this process reads of what they built.
+    os.environ[LABEL] = SAMPLE
+    run_steps((SEED, *REFRESH, *dashboards_follow(dbt)), dbt, quiet=True)
     with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
         from python_jobs.commands.screens import show_demo
         from python_jobs.interactions.users import seen_movies
@@ -56,7 +70,7 @@ def on_an_embedded_target(dbt: DbtOptions) -> DbtOptions:
     Raises
     ------
     UserError
-        If the target is a server's.
+        If the target is a server's, or the raw tables are others than those of the sample.
     """
     source = click.get_current_context().get_parameter_source("target")
     typed = source is click.core.ParameterSource.COMMANDLINE
@@ -68,4 +82,13 @@ def on_an_embedded_target(dbt: DbtOptions) -> DbtOptions:
             "the raw tables and publish what it learned from it. Nothing was run.",
             "Without --target it runs in an embedded ClickHouse; docs/server.md is about servers.",
         )
+    for table in RAW_TABLES:
+        place = project.source("dataflix", table)
+        if place.table != table or not re.fullmatch("(.*_)?raw", place.database):
+            raise UserError(
+                f"The vars in dbt_project.yml name raw tables of your own, such as {place}, and "
+                "the demo would call them the sample. Nothing was run.",
+                "Set raw_database to null and the tables' names back to run it; `python_jobs "
+                "pipeline` does the same with your tables.",
+            )
     return dbt

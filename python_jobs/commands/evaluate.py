@@ -46,7 +46,7 @@ def command(
         from python_jobs.evaluation.holdout import hold_out
         from python_jobs.interactions.mart import read_interactions
 
-        settings = wanted.settings(job)
+        settings, _ = wanted.settings(job)
         with job.phases.phase("read") as bar:
             interactions = read_interactions(job.warehouse, [settings.watched_weight], bar)
         with job.phases.phase("evaluate"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_jobs.commands.options import dbt_options
+from python_jobs.commands.options import dbt_options, setting
 from python_jobs.commands.session import session
 from python_jobs.dbt.project import DbtOptions
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 @click.command("load-movielens")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option(
-    "--replace",
-    is_flag=True,
-    help="Also replace rows on a server that no MovieLens load put there.",
+@setting(
+    "--replace", "Also replace rows on a server that no MovieLens load put there.", is_flag=True
 )
 @dbt_options
 def command(path: Path, replace: bool, dbt: DbtOptions) -> None:

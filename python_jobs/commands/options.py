@@ -102,11 +102,18 @@ def mlflow_options(command: Command) -> Command:
     return add_experiment(add_model_name(command))
 
 
-def setting(flag: str, help_text: str, **attributes: Any) -> Callable[[Command], Command]:
-    """Return an option that also reads ``DATAFLIX_<FLAG>``."""
+def setting(
+    flag: str, help_text: str, *argument: str, variable: str = "", **attributes: Any
+) -> Callable[[Command], Command]:
+    """Return an option that also reads an environment variable, by default ``DATAFLIX_<FLAG>``.
+
+    ``argument`` names the command's argument where it is not called like the flag.
+    """
     name = flag.removeprefix("--").partition("/")[0]
-    variable = "DATAFLIX_" + name.replace("-", "_").upper()
-    return click.option(flag, help=help_text, envvar=variable, show_envvar=True, **attributes)
+    variable = variable or "DATAFLIX_" + name.replace("-", "_").upper()
+    return click.option(
+        flag, *argument, help=help_text, envvar=variable, show_envvar=True, **attributes
+    )
 
 
 def lists_options(command: Command) -> Command:

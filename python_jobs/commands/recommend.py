@@ -16,16 +16,10 @@ from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("recommend")
-@click.option(
-    "--user", type=user_id, metavar="ID", required=True, help="The user, as in mart_users.user_id."
-)
+@setting("--user", "The user, as in mart_users.user_id.", type=user_id, metavar="ID", required=True)
 @setting("--top", "How many movies.", type=LIST_LENGTH, default=10)
-@click.option(
-    "--format",
-    "shape",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    help="Output.",
+@setting(
+    "--format", "Output.", "shape", type=click.Choice(["table", "json", "csv"]), default="table"
 )
 @mlflow_options
 @dbt_options

@@ -16,18 +16,19 @@ from python_jobs.dbt.project import DbtOptions
 def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> None:
     """Make an earlier published run current again; its version becomes the champion.
 
-    Where `make dashboards` has been run, it goes on to build what they read, and to copy it.
+    The first digits of its id are enough where no other run begins with them. Where `make
+    dashboards` has been run, it goes on to build what they read, and to copy it.
 
     \b
     Example:
-        python_jobs rollback 5f0c2d1e8a7b4c3d9e6f5a4b3c2d1e0f
+        python_jobs rollback 5f0c2d1e
     """
     with tracked_session(dbt, experiment, model_name) as job:
         from python_jobs.jobs.roll_back import roll_back
 
         run, warnings = roll_back(job.warehouse, job.tracking, job.live, run_id)
     again = "current already" if run.current else "current again"
-    click.echo(f"Run {run_id} (version {run.model_version}) is {again}.")
+    click.echo(f"Run {run.run_id} (version {run.model_version}) is {again}.")
     warn(warnings)
     from python_jobs.commands.steps import MARTS, dashboards_follow, run_steps
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from python_jobs.evaluation.assessment import HEADLINE, Assessment
 from python_jobs.evaluation.list_metrics import activity_range
+from python_jobs.interactions.dataset import named
 from python_jobs.interactions.users import SeenMovie
 from python_jobs.jobs.recommend import Recommendation
 from python_jobs.jobs.score import ScoreReport
@@ -26,6 +27,11 @@ IN_A_LOG = 150
 """Width of tables in a log, where there is no terminal to ask."""
 BOTH_LISTS = 150
 """Width from which a user's history and recommendations fit beside each other."""
+RUNS_LEGEND = """\
+current: what readers get. kept: its lists are still there, and `python_jobs rollback RUN` makes it
+current again; the digits shown are enough. dropped: its lists are gone. Of each of the newest
+versions (--keep) the last lists are kept, and the lists before the current ones. Times are UTC.
+Figures are of the training; compare them within a table."""
 CUT = {"title": 30, "genres": 21, "because you watched": 22}
 """Widths at which columns are cut where two tables stand beside each other."""
 
@@ -66,6 +72,8 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
         )
     else:
         table.add_row("held out", "not evaluated")
+    table.add_row("data set", named(run.dataset_id, run.dataset_label))
+    table.add_row("gate", f"compared with {report.compared_with}")
     table.add_row("published", _published(report))
     table.add_row("MLflow", f"{tracking.shown_uri}, experiment {tracking.experiment}")
     console().print(table)
@@ -108,8 +116,19 @@ def show_tuning(report: TuneReport) -> None:
     """Print the best trials, and what the best was worth on what the search never saw."""
     screen, ranked = console(), report.found.ranked
     table = _table(
-        *("trial", "NDCG@10", "ranks", "alpha", "init", "watched", "power", "recency", "scaling"),
-        title=f"{len(ranked)} trials, the best ten by their validation",
+        *(
+            "trial",
+            "validation",
+            "ranks",
+            "alpha",
+            "init",
+            "watched",
+            "power",
+            "recency",
+            "scaling",
+        ),
+        title=f"{len(ranked)} trials, the best ten by NDCG@10 on parts of what was searched; "
+        "not to be compared with what follows",
     )
     for trial in ranked[:10]:
         tried = trial.settings
@@ -150,24 +169,43 @@ def _published(report: TrainReport) -> str:
 
 
 def show_runs(runs: list[PublishedRun]) -> None:
-    """Print the published runs as a table."""
+    """Print the published runs: a table for all whose figures can be compared."""
     if not runs:
         click.echo("Nothing has been published yet. Run `python_jobs train`.")
         return
-    table = _table("", "run", "made current (UTC)", "version", "k", "RMSE", "NDCG@10", "rows")
+    digits = _enough_digits([run.run_id for run in runs])
+    comparable: dict[tuple[str, str], list[PublishedRun]] = {}
     for run in runs:
-        mark = "current" if run.current else "" if run.kept else "dropped"
-        table.add_row(
-            mark,
-            run.run_id,
-            f"{run.published_at:%Y-%m-%d %H:%M}",
-            run.model_version,
-            run.params.get("n_components", ""),
-            _figure(run.metrics, "rmse"),
-            _figure(run.metrics, "ndcg_at_10"),
-            f"{run.recommendations:,}",
-        )
-    console().print(table)
+        weights = run.params.get("score_weights", "(not recorded)")
+        dataset = named(run.dataset_id, run.dataset_label)
+        comparable.setdefault((dataset, weights), []).append(run)
+    screen = console()
+    for (dataset, weights), group in comparable.items():
+        columns = ("", "run", "made by", "first current", "last current", "version", "k", "RMSE")
+        title = f"Data set {dataset}, score {weights}"
+        table = _table(*columns, "NDCG@10", "rows", title=title)
+        for run in group:
+            table.add_row(
+                "current" if run.current else "kept" if run.kept else "dropped",
+                run.run_id[:digits],
+                run.params.get("made_by", ""),
+                f"{run.first_published_at:%Y-%m-%d %H:%M}",
+                f"{run.published_at:%Y-%m-%d %H:%M}",
+                run.model_version,
+                run.params.get("n_components", ""),
+                _figure(run.metrics, "rmse"),
+                _figure(run.metrics, "ndcg_at_10"),
+                f"{run.recommendations:,}",
+            )
+        screen.print(table)
+    screen.print(RUNS_LEGEND, markup=False)
+
+
+def _enough_digits(run_ids: list[str], least: int = 8) -> int:
+    """Return how many digits of the ids tell them apart."""
+    longest = max(map(len, run_ids))
+    lengths = range(least, longest)
+    return next((n for n in lengths if len({id_[:n] for id_ in run_ids}) == len(run_ids)), longest)
 
 
 def _figure(metrics: dict[str, float], name: str) -> str:

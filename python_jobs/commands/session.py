@@ -29,10 +29,16 @@ class Session:
 
 
 @dataclass(frozen=True)
-class TrackedSession(Session):
+class MlflowSession(Session):
     """The same, with MLflow."""
 
     tracking: Tracking
+
+
+@dataclass(frozen=True)
+class TrackedSession(MlflowSession):
+    """The same, with what is live."""
+
     live: Live
     """What is live as the command begins, MLflow's champion in line with it."""
 
@@ -62,10 +68,10 @@ def session(dbt: DbtOptions, *modules: str, create: bool = False) -> Iterator[Se
 
 
 @contextmanager
-def tracked_session(
+def mlflow_session(
     dbt: DbtOptions, experiment: str, model_name: str, *modules: str
-) -> Iterator[TrackedSession]:
-    """Open the warehouse as :func:`session` does, reach MLflow, and bring its champion in line.
+) -> Iterator[MlflowSession]:
+    """Open the warehouse as :func:`session` does, and reach MLflow.
 
     Raises
     ------
@@ -75,16 +81,41 @@ def tracked_session(
     """
     with shown_phases() as phases, ExitStack() as stack:
         with phases.phase("start"):
-            warehouse = _enter(stack, dbt, (*modules, "python_jobs.tracking.quiet_mlflow"))
-            from python_jobs.jobs.live import find_live
-            from python_jobs.tracking.store import explained_mlflow, open_tracking
+            warehouse, tracking = _enter_mlflow(stack, dbt, experiment, model_name, modules)
+        yield MlflowSession(warehouse, phases, tracking)
 
-            tracking = open_tracking(warehouse.project.directory, experiment, model_name)
-            stack.enter_context(explained_mlflow(tracking))
+
+@contextmanager
+def tracked_session(
+    dbt: DbtOptions, experiment: str, model_name: str, *modules: str
+) -> Iterator[TrackedSession]:
+    """Do the same, look at what is live, and bring MLflow's champion in line with it.
+
+    Raises
+    ------
+    UserError
+        As :func:`mlflow_session` and :func:`python_jobs.jobs.live.find_live` do.
+    """
+    with shown_phases() as phases, ExitStack() as stack:
+        with phases.phase("start"):
+            warehouse, tracking = _enter_mlflow(stack, dbt, experiment, model_name, modules)
+            from python_jobs.jobs.live import find_live
+
             live, note = find_live(warehouse, tracking)
         if note:
             click.echo(note, err=True)
         yield TrackedSession(warehouse, phases, tracking, live)
+
+
+def _enter_mlflow(
+    stack: ExitStack, dbt: DbtOptions, experiment: str, model_name: str, modules: tuple[str, ...]
+) -> tuple[Warehouse, Tracking]:
+    warehouse = _enter(stack, dbt, (*modules, "python_jobs.tracking.quiet_mlflow"))
+    from python_jobs.tracking.store import explained_mlflow, open_tracking
+
+    tracking = open_tracking(warehouse.project.directory, experiment, model_name)
+    stack.enter_context(explained_mlflow(tracking))
+    return warehouse, tracking
 
 
 def _enter(

@@ -45,6 +45,12 @@ class StepError(UserError):
         self.exit_code = exit_code
 
 
+class RefusedStepError(StepError):
+    """All steps are done; the gate refused the new model, which is its work and no failure."""
+
+    word = "Refused"
+
+
 UNTOUCHED = "No training had begun: what was published before is still current."
 SEED = Step("dbt", ["seed"], UNTOUCHED)
 BUILD = Step("dbt", ["build", "--selector", "before_training"], UNTOUCHED)
@@ -79,11 +85,20 @@ def dashboards_follow(dbt: DbtOptions) -> tuple[Step, ...]:
     return (SNAPSHOT,) if has_snapshot(dbt.project_dir) else ()
 
 
-def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
+def run_steps(steps: Sequence[Step], dbt: DbtOptions, *, quiet: bool = False) -> None:
     """Run the steps one after the other, each in a process of its own; stop at the first failure.
 
     A process each, because the embedded database belongs to one process at a time. A training that
     the gate refuses stops nothing: the marts follow the new raw data all the same.
+
+    Parameters
+    ----------
+    steps
+        What to run.
+    dbt
+        dbt's options.
+    quiet
+        Whether dbt says only what went wrong; its log file has the rest in any case.
 
     Raises
     ------
@@ -98,12 +113,15 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
         # From this very environment, activated or not.
         program = Path(sysconfig.get_path("scripts")) / step.program
         command = [str(program), *step.words(dbt)[1:]]
+        if quiet and step.program == "dbt":
+            command.append("--quiet")
         code = subprocess.run(command, env=environment, check=False).returncode
         place = f"Step {number} of {len(steps)}"
         if code == REFUSED and step.program == TRAIN.program:
-            refusal = StepError(
+            refusal = RefusedStepError(
                 code,
-                f"{place} was refused by the gate: {shown} (exit code {code}).",
+                f"The gate refused the new model in {place.lower()}, {shown} (exit code {code}); "
+                "its reasons are above. All steps are done.",
                 "What was live before still is, and the marts are built on it.",
             )
         elif code:

@@ -50,7 +50,7 @@ KERNELS = (
     default=Limits.max_drop,
 )
 @max_shrink_option
-@click.option("--force", is_flag=True, help="Go live even if the gate refuses; recorded.")
+@setting("--force", "Go live even if the gate refuses; recorded.", is_flag=True)
 @mlflow_options
 @dbt_options
 def command(
@@ -84,8 +84,10 @@ def command(
         from python_jobs.evaluation.gate import refusal
         from python_jobs.jobs.train import train
 
+        settings, origin = wanted.settings(job)
         options = TrainOptions(
-            settings=wanted.settings(job),
+            settings=settings,
+            origin=origin,
             top=top,
             publish=publish,
             evaluate=evaluate,

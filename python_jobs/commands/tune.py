@@ -56,6 +56,15 @@ def command(
         from python_jobs.commands.screens import show_tuning
         from python_jobs.jobs.tune import tune
 
-        start = wanted.settings(job)
-        report = tune(job.warehouse, job.tracking, start, protocol, minutes, job.phases)
+        start, origin = wanted.settings(job)
+        report = tune(
+            job.warehouse,
+            job.tracking,
+            job.live.dataset,
+            start,
+            origin,
+            protocol,
+            minutes,
+            job.phases,
+        )
     show_tuning(report)

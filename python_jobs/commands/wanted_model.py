@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_jobs.jobs.options import Origin
 from python_jobs.model.settings import Settings
 from python_jobs.model.told_settings import as_pair, changed
 
 if TYPE_CHECKING:
     from python_jobs.commands.session import TrackedSession
+    from python_jobs.tracking.registry import Version
 
 DEFAULTS, LIVE = "defaults", "live"
 """What ``--like`` takes besides versions: nobody's settings, and those of what is live."""
@@ -26,8 +28,8 @@ class WantedModel:
     told: dict[str, Any]
     """What is changed."""
 
-    def settings(self, job: TrackedSession) -> Settings:
-        """Return the settings, and say on stderr whose they are, unless all are the defaults.
+    def settings(self, job: TrackedSession) -> tuple[Settings, Origin]:
+        """Return the settings and their origin, and say it on stderr, unless all are defaults.
 
         Raises
         ------
@@ -35,26 +37,32 @@ class WantedModel:
             If there is no such version, its artifacts are gone, or what was told does not go with
             its settings.
         """
-        whose, base = self._base(job)
+        whose, like, base = self._base(job)
         settings = changed(base, self.told)
         pairs = ", ".join(as_pair(*item) for item in self.told.items())
         if self.told or self.like != DEFAULTS:
             click.echo(f"settings: {whose}{', with ' if pairs else ''}{pairs}", err=True)
-        return settings
+        return settings, Origin(like, self.told)
 
-    def _base(self, job: TrackedSession) -> tuple[str, Settings]:
+    def _base(self, job: TrackedSession) -> tuple[str, str, Settings]:
         from python_jobs.jobs.live import version_of
-        from python_jobs.tracking.registry import load_summary, require_version
+        from python_jobs.tracking.registry import require_version
 
         if self.like == DEFAULTS:
-            return "the defaults", Settings()
+            return "the defaults", "", Settings()
         if self.like != LIVE:
             version = require_version(job.tracking, self.like)
-            return f"those of version {version.number}", load_summary(version).settings
-        if job.live.run is None:
-            return "the defaults, as nothing is live", Settings()
-        version = version_of(job.tracking, job.live.run)
-        return f"those of version {version.number}, which is live", load_summary(version).settings
+            return self._of(version)
+        if job.live.ours is None:
+            return f"the defaults, as {job.live.nothing}", "", Settings()
+        words, like, settings = self._of(version_of(job.tracking, job.live.ours))
+        return f"{words}, which is live", like, settings
+
+    def _of(self, version: Version) -> tuple[str, str, Settings]:
+        from python_jobs.tracking.registry import load_summary
+
+        settings = load_summary(version).settings
+        return f"those of version {version.number}", f"v{version.number}", settings
 
     def words(self) -> list[str]:
         """Return the options that ask another command for the same, whatever its environment."""

@@ -44,6 +44,11 @@ class DbtOptions:
         }
         return [word for flag, value in named.items() if value for word in (flag, str(value))]
 
+    def log_file(self) -> Path:
+        """Return where dbt writes its log."""
+        project = self.project_dir or Path(os.environ.get("DBT_PROJECT_DIR", ""))
+        return Path(os.environ.get("DBT_LOG_PATH", project / "logs")).resolve() / "dbt.log"
+
     def require_profile(self) -> None:
         """Refuse where there is no ``profiles.yml``, of which dbt says only where it looked last.
 
@@ -75,6 +80,8 @@ class Credentials:
     """Directory of an embedded database; a relative one is relative to the project."""
     host: str = ""
     port: int | None = None
+    cluster: str | None = None
+    """Name of the cluster on which dbt makes what it makes; empty or None on a single server."""
     user: str | None = None
     password: str = field(default="", repr=False)
     secure: bool = False

@@ -18,19 +18,20 @@ class Relation:
     """As ``system.tables`` spells it."""
 
     def __str__(self) -> str:
-        return f"{self.quoted_database}.{_quoted(self.table)}"
+        return f"{self.quoted_database}.{quoted(self.table)}"
 
     @property
     def quoted_database(self) -> str:
         """The database alone, quoted for SQL where it must be."""
-        return _quoted(self.database)
+        return quoted(self.database)
 
     def beside(self, table: str) -> Relation:
         """Return another table of the same database."""
         return replace(self, table=table)
 
 
-def _quoted(identifier: str) -> str:
+def quoted(identifier: str) -> str:
+    """Return a name as SQL takes it, in quotes where it must be."""
     plain = identifier.isidentifier() and identifier.isascii()
     if plain and identifier.lower() not in KEYWORDS:
         return identifier

@@ -12,9 +12,8 @@ from scipy.sparse import csr_matrix
 from python_jobs.evaluation.baselines import most_popular, pure_svd
 from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lists, judged_users
-from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings, choose_rank
-from python_jobs.model.weighting import weigh
+from python_jobs.model.stacked import fit as fit_model
 from python_jobs.ranking.top_n import top_n
 
 HEADLINE = "ndcg_at_10"
@@ -74,5 +73,5 @@ def evaluate_factors(
 
 def evaluate_settings(settings: Settings, holdout: Holdout) -> Evaluation:
     """Fit the settings on the training part, and judge their lists on the rest."""
-    fitted = factorize(weigh(holdout.train, holdout.train_timestamps, settings), settings)
+    fitted = fit_model(holdout.train, holdout.train_timestamps, settings)
     return evaluate_factors(fitted.W, fitted.H, holdout)

@@ -27,6 +27,7 @@ class RefusedError(UserError):
     """What was made is worse than what is live, or cannot be compared: it was not published."""
 
     exit_code = REFUSED
+    word = "Refused"
 
 
 @dataclass(frozen=True)

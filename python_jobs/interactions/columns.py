@@ -38,6 +38,9 @@ class Interactions:
     """The mart they were read from, ``database.table``."""
     dbt_invocation_id: str = ""
     """The dbt invocation that built the mart; empty where the mart does not say."""
+    mart_weights: tuple[float, float] | None = None
+    """The vars ``rating_weight`` and ``watched_weight`` of the mart's own scores; None where it
+    does not say."""
 
     def under(self, watched_weight: float | None) -> Interactions:
         """Return the same interactions with their scores under another weight that was read."""

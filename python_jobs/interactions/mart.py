@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,9 +70,14 @@ def read_interactions(
             users, movies, *values = map(np.asarray, block)
             columns.append(users, positions.find(movies, str(mart)), *values)
             bar.advance(users.size)
+    stamp = _stamp(warehouse, mart)
+    known = "rating_weight" in stamp and "watched_weight" in stamp
     return replace(
         columns.finish(movie_ids, str(mart)),
-        dbt_invocation_id=_dbt_invocation_id(warehouse, mart),
+        dbt_invocation_id=str(stamp.get("dbt_invocation_id", "")),
+        mart_weights=(
+            (float(stamp["rating_weight"]), float(stamp["watched_weight"])) if known else None
+        ),
     )
 
 
@@ -136,14 +141,15 @@ def _movies_of(warehouse: Warehouse, mart: Relation) -> tuple[NDArray[np.uint64]
     return np.asarray(movie_ids, dtype=np.uint64), int(np.sum(counts))
 
 
-def _dbt_invocation_id(warehouse: Warehouse, mart: Relation) -> str:
-    """Return the invocation that the mart's table comment names (see macros/stamp_invocation)."""
+def _stamp(warehouse: Warehouse, mart: Relation) -> dict[str, Any]:
+    """Return what the mart's table comment says of its build (see macros/stamp_invocation)."""
     comment = warehouse.client.command(
         "select comment from system.tables where database = {database:String} "
         "and name = {table:String}",
         parameters={"database": mart.database, "table": mart.table},
     )
     try:
-        return str(json.loads(str(comment))["dbt_invocation_id"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+        found = json.loads(str(comment))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

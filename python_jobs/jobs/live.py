@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from python_jobs.errors import UserError
+from python_jobs.interactions.dataset import Dataset, named, read_dataset
 from python_jobs.publishing.history import PublishedRun, TrainingRun, current_run
 from python_jobs.tracking.registry import (
     CHAMPION,
@@ -27,6 +28,24 @@ class Live:
     """ClickHouse's current run; None where nothing has been published."""
     champion: str | None
     """Version that MLflow's alias points at; None where there is none."""
+    dataset: Dataset
+    """What the marts hold."""
+
+    @property
+    def ours(self) -> PublishedRun | None:
+        """The run, if it was made from the data set that the marts hold."""
+        return self.run if self.run and self.dataset.holds(self.run.dataset_id) else None
+
+    @property
+    def nothing(self) -> str:
+        """Why there is nothing of this data set to compare with or to go by, in words."""
+        if self.run is None:
+            return "nothing is live yet"
+        return (
+            f"what is live, version {self.run.model_version}, was made from another data set: "
+            f"{named(self.run.dataset_id, self.run.dataset_label)}, and the marts hold "
+            f"{self.dataset}"
+        )
 
 
 def find_live(warehouse: Warehouse, tracking: Tracking) -> tuple[Live, str]:
@@ -37,20 +56,21 @@ def find_live(warehouse: Warehouse, tracking: Tracking) -> tuple[Live, str]:
     tuple
         What is live, and a sentence on what was done or could not be; empty where all agreed.
     """
-    run = current_run(warehouse)
+    run, dataset = current_run(warehouse), read_dataset(warehouse)
     if run is None:
-        return Live(None, None), ""
+        return Live(None, None, dataset), ""
     try:
         before = follow(tracking, run)
     except UserError as error:
-        return Live(run, aliased(tracking, run.model_name, CHAMPION)), f"Warning: {error}"
+        champion = aliased(tracking, run.model_name, CHAMPION)
+        return Live(run, champion, dataset), f"Warning: {error}"
     note = ""
     if before:
         note = (
             f"MLflow's {CHAMPION} of {run.model_name} was {before}; it is version "
             f"{run.model_version} now, whose lists are live (run {run.run_id})."
         )
-    return Live(run, run.model_version), note
+    return Live(run, run.model_version, dataset), note
 
 
 def load_live(tracking: Tracking, live: Live) -> RegisteredModel:
@@ -59,14 +79,21 @@ def load_live(tracking: Tracking, live: Live) -> RegisteredModel:
     Raises
     ------
     UserError
-        If nothing is live, or its model is not in this store or cannot be read.
+        If nothing of the data set that the marts hold is live, or its model is not in this store
+        or cannot be read.
     """
     if live.run is None:
         raise UserError(
             "Nothing has been published yet, so that there is no model to go by.",
             "Run `python_jobs train` first.",
         )
-    return load_model(version_of(tracking, live.run))
+    if live.ours is None:
+        raise UserError(
+            f"There is no model to go by: {live.nothing}. It knows none of these users and movies.",
+            "Run `python_jobs train`: it learns from what the marts hold, and its lists go live. "
+            "docs/your_data.md says what makes two data sets others.",
+        )
+    return load_model(version_of(tracking, live.ours))
 
 
 def version_of(tracking: Tracking, run: TrainingRun) -> Version:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from python_jobs.evaluation.limits import Limits
 from python_jobs.model.settings import Settings
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where settings come from; runs are named by it."""
+
+    like: str = ""
+    """The version whose settings they are, such as ``v4``; empty for the defaults."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What was changed in them."""
 
 
 @dataclass(frozen=True)
@@ -13,6 +24,7 @@ class TrainOptions:
     """What one training is asked to do."""
 
     settings: Settings
+    origin: Origin = field(default_factory=Origin)
     top: int = 20
     """Recommendations per user."""
     publish: bool = True

@@ -68,6 +68,7 @@ def recommend(
         cold_users=nobody if history else this_user,
         popularity=lambda: popularity_in(warehouse, movie_ids),
         top=top,
+        past=factors.past,
     )
     return _named(warehouse, recommendations(ranked, Phases(), Bar(None, None)))
 

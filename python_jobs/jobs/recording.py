@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from python_jobs.evaluation.assessment import Assessment
 from python_jobs.evaluation.gate import Size
+from python_jobs.evaluation.holdout import Protocol
 from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.dataset import Dataset
+from python_jobs.jobs.naming import fit_params
 from python_jobs.model.factorization import Factorization
 from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import TrainingRun
@@ -20,9 +23,10 @@ from python_jobs.tracking.store import Tracking, log_mart, log_metrics, log_para
 from python_jobs.warehouse.connection import Warehouse
 
 
-def run_tags(warehouse: Warehouse, interactions: Interactions) -> dict[str, str]:
-    """Return what a run can be walked back by: the code, and the dbt run that built the mart."""
+def run_tags(warehouse: Warehouse, interactions: Interactions, dataset: Dataset) -> dict[str, str]:
+    """Return what a run can be walked back by: data set, code, and the dbt run of the mart."""
     return {
+        **dataset.tags(),
         "dbt_invocation_id": interactions.dbt_invocation_id,
         "dbt_target": warehouse.project.target,
         "git_commit": git_commit(warehouse.project.directory),
@@ -45,21 +49,31 @@ def size_of(interactions: Interactions) -> Size:
 
 
 def fit_metrics(
-    weighed: Interactions, fitted: Factorization, assessment: Assessment | None
+    weighed: Interactions,
+    fitted: Factorization,
+    assessment: Assessment | None,
+    protocol: Protocol,
 ) -> dict[str, float]:
-    """Return the metrics of a fit: distance from the matrix, the solver's end, and the lists'."""
+    """Return the metrics of a fit: distance from the matrix, the solver's end, and the lists'.
+
+    Those of a random holdout have a name of their own: it is easier than the latest interactions
+    are, and the two do not belong in one column.
+    """
     metrics = reconstruction_metrics(weighed.matrix, fitted.W, fitted.H)
     metrics |= {"iterations": float(fitted.iterations), "converged": float(fitted.converged)}
-    return metrics | assessment.metrics() if assessment else metrics
+    judged = assessment.metrics() if assessment else {}
+    prefix = "" if protocol == "temporal" else f"{protocol}_"
+    return metrics | {f"{prefix}{name}": figure for name, figure in judged.items()}
 
 
 def log_run(
     tracking: Tracking,
     run_id: str,
     interactions: Interactions,
+    dataset: Dataset,
     fitted: Factorization,
     settings: Settings,
-    asked: dict[str, float],
+    asked: Mapping[str, object],
     metrics: dict[str, float],
     tags: dict[str, str],
 ) -> TrainingRun:
@@ -70,11 +84,11 @@ def log_run(
     users, movies = interactions.matrix.shape
     last = datetime.fromtimestamp(interactions.last_interacted_at.max() / 1000, UTC).isoformat()
     params = {
-        "algorithm": "NMF",
+        "algorithm": "NMF" if fitted.P is None else "NMF and transitions",
         "n_components": fitted.W.shape[1],
         "matrix_shape": f"{users}x{movies}",
         **asked,
-        **asdict(settings),
+        **fit_params(settings, interactions),
     }
     params = {name: str(value) for name, value in params.items()}
     log_params(params)
@@ -87,15 +101,18 @@ def log_run(
         movie_ids=interactions.movie_ids,
         fingerprints=interactions.fingerprints,
         summary=Summary(settings, params, metrics),
+        P=fitted.P,
     )
     about = {"run_id": run_id, "mart": interactions.relation, "last_interacted_at": last, **tags}
     log_record(tracking, record, about)
-    version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.W)
+    version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.of_nmf)
     return TrainingRun(
         run_id=run_id,
         mlflow_run_id=run_id,
         model_name=tracking.model_name,
         model_version=version,
+        dataset_id=dataset.id,
+        dataset_label=dataset.label,
         users=users,
         movies=movies,
         interactions=interactions.matrix.nnz,

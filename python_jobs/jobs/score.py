@@ -51,8 +51,8 @@ def score(
     Raises
     ------
     UserError
-        If nothing is live, the mart cannot be read, or ``options.top`` does not fit the model's
-        movies. Nothing is published then.
+        If nothing of this data set is live, the mart cannot be read, or ``options.top`` does not
+        fit the model's movies. Nothing is published then.
     RefusedError
         If the mart has lost more than ``options.max_shrink`` since the current run was made.
     ChangedMeanwhileError
@@ -68,11 +68,17 @@ def score(
         mlflow_run_id=model.version.run_id,
         model_name=model.version.name,
         model_version=model.version.number,
+        dataset_id=live.dataset.id,
+        dataset_label=live.dataset.label,
         users=interactions.user_ids.size,
         movies=interactions.movie_ids.size,
         interactions=interactions.matrix.nnz,
         recommendations=0,
-        params={**model.record.summary.params, "top": str(top)},
+        params={
+            **model.record.summary.params,
+            "made_by": f"score v{model.version.number}",
+            "top": str(top),
+        },
         metrics=model.record.summary.metrics,
         dbt_invocation_id=interactions.dbt_invocation_id,
         git_commit=git_commit(warehouse.project.directory),
@@ -90,9 +96,10 @@ def score(
         cold_users=cold_users(warehouse),
         popularity=lambda: popularity_of(factors.matrix),
         top=top,
+        past=factors.past,
     )
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
-        run = place_rows(warehouse, run, tables_of(ranked, phases, bar))
+        run = place_rows(warehouse, run, tables_of(ranked, live.dataset, phases, bar))
     folded_in = int(np.count_nonzero(factors.folded_in))
     warnings = go_live(warehouse, tracking, run, live, options.keep)
     return ScoreReport(

@@ -17,18 +17,23 @@ from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, version_of
+from python_jobs.jobs.naming import train_name
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
-from python_jobs.model.factorization import Factorization, factorize
+from python_jobs.model.factorization import Factorization
+from python_jobs.model.pasts import latest_pasts
+from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
 from python_jobs.publishing.refusals import record_refusal
 from python_jobs.publishing.rows import Ranked, require_top, tables_of
+from python_jobs.ranking.explanations import Past
 from python_jobs.tracking.registry import load_summary
 from python_jobs.tracking.store import log_metrics, tracked_run
 
 if TYPE_CHECKING:
+    from python_jobs.model.settings import Settings
     from python_jobs.progress import Phases
     from python_jobs.publishing.history import PublishedRun
     from python_jobs.tracking.store import Tracking
@@ -44,6 +49,8 @@ class TrainReport:
     assessment: Assessment | None
     """None where it was not evaluated."""
     verdict: Verdict
+    compared_with: str
+    """What the gate held it against, or why against nothing, in words."""
     short_lists: int
     """Users whose lists are shorter than asked for: they have seen nearly everything."""
     warnings: list[str]
@@ -66,31 +73,53 @@ def train(
     ChangedMeanwhileError
         If another run became current since. Nothing is published then either.
     """
-    champion = champion_of(tracking, live.run, optional=options.force)
+    champion = champion_of(tracking, live.ours, optional=options.force)
     with phases.phase("read") as bar:
         compared = (options.settings, champion.settings) if champion else (options.settings,)
         weights = [settings.watched_weight for settings in compared]
         interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
-    tags = {**run_tags(warehouse, interactions), "forced": str(options.force).lower()}
-    with tracked_run(tracking, "train", tags) as run_id:
+    compared_with = gate_words(live, champion)
+    tags = {
+        **run_tags(warehouse, interactions, live.dataset),
+        "forced": str(options.force).lower(),
+        "compared_with": compared_with,
+    }
+    name = train_name(options.settings, options.origin, interactions.matrix.shape)
+    with tracked_run(tracking, name, tags) as run_id:
         with phases.phase("evaluate"):
             assessment, verdict = assess_and_judge(champion, interactions, options)
-        with phases.phase("fit"):
+        with phases.phase("fit", total=steps(options.settings)) as bar:
+            fitted = fit(
+                interactions.matrix,
+                interactions.last_interacted_at,
+                options.settings,
+                bar.advance,
+            )
             weighed = weighed_by(interactions, options.settings)
-            fitted = factorize(weighed.matrix, options.settings)
         with phases.phase("metrics"):
-            metrics = fit_metrics(weighed, fitted, assessment) | verdict.metrics()
+            metrics = fit_metrics(weighed, fitted, assessment, "temporal") | verdict.metrics()
         with phases.phase("log"):
-            asked = {"top": options.top, **asdict(options.limits)}
+            asked = {"made_by": name, "protocol": "temporal", "top": options.top}
+            asked |= asdict(options.limits)
             run = log_run(
-                tracking, run_id, interactions, fitted, options.settings, asked, metrics, tags
+                tracking,
+                run_id,
+                interactions,
+                live.dataset,
+                fitted,
+                options.settings,
+                asked,
+                metrics,
+                tags,
             )
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
-            ranked = rank_for_everyone(warehouse, weighed, fitted, options.top)
+            past = past_of(interactions, fitted, options.settings)
+            ranked = rank_for_everyone(warehouse, weighed, fitted, past, options.top)
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
-                run = place_rows(warehouse, run, tables_of(ranked, phases, bar))
+                tables = tables_of(ranked, live.dataset, phases, bar)
+                run = place_rows(warehouse, run, tables)
         log_metrics(phases.metrics())
     warnings = []
     if goes_live:
@@ -98,7 +127,7 @@ def train(
     elif options.publish:
         warnings = record_refusal(warehouse, run, "train", verdict.reasons)
     short = short_lists(interactions, options.top)
-    return TrainReport(run, goes_live, assessment, verdict, short, warnings)
+    return TrainReport(run, goes_live, assessment, verdict, compared_with, short, warnings)
 
 
 def champion_of(
@@ -128,6 +157,15 @@ def champion_of(
     )
 
 
+def gate_words(live: Live, champion: Champion | None) -> str:
+    """Return what the gate holds a run against, or why against nothing, in words."""
+    if champion:
+        return f"version {champion.version}, which is live"
+    if live.ours is None:
+        return f"nothing, because {live.nothing}"
+    return f"nothing: version {live.ours.model_version}, which is live, could not be read"
+
+
 def assess_and_judge(
     champion: Champion | None, interactions: Interactions, options: TrainOptions
 ) -> tuple[Assessment | None, Verdict]:
@@ -153,8 +191,20 @@ def split(interactions: Interactions) -> Holdout | None:
         return None
 
 
+def past_of(interactions: Interactions, fitted: Factorization, settings: Settings) -> Past | None:
+    """Return what the features of transitions were made from; None where there are none."""
+    if fitted.P is None:
+        return None
+    latest = latest_pasts(interactions.matrix, interactions.last_interacted_at, settings)
+    return Past(fitted.P, latest)
+
+
 def rank_for_everyone(
-    warehouse: Warehouse, weighed: Interactions, fitted: Factorization, top: int
+    warehouse: Warehouse,
+    weighed: Interactions,
+    fitted: Factorization,
+    past: Past | None,
+    top: int,
 ) -> Ranked:
     """Return what every user's list is made from, straight after the fit."""
     return Ranked(
@@ -167,6 +217,7 @@ def rank_for_everyone(
         cold_users=cold_users(warehouse),
         popularity=lambda: popularity_of(weighed.matrix),
         top=top,
+        past=past,
     )
 
 

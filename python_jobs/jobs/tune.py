@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from python_jobs.evaluation.assessment import Assessment, assess, evaluate_settings
 from python_jobs.evaluation.holdout import Holdout, Protocol, hold_out
 from python_jobs.evaluation.list_metrics import Evaluation
 from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.dataset import Dataset
 from python_jobs.interactions.mart import read_interactions
+from python_jobs.jobs.naming import fit_params, tune_name
+from python_jobs.jobs.options import Origin
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags
-from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings
+from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.progress import NO_BAR, Bar, Phases
 from python_jobs.publishing.history import TrainingRun
+from python_jobs.threads import thread_count
 from python_jobs.tracking.registry import CHALLENGER, set_alias
-from python_jobs.tracking.store import Tracking, log_trial, tracked_run
-from python_jobs.tuning.search import Search, Trial, search
+from python_jobs.tracking.store import Tracking, log_trial, tracked_run, trials_experiment
+from python_jobs.tuning.judging import Trial
+from python_jobs.tuning.search import Search, search
 from python_jobs.warehouse.connection import Warehouse
 
 WATCHED_WEIGHTS = (None, 0.5, 2.0, 4.0)
@@ -40,7 +45,9 @@ class TuneReport:
 def tune(
     warehouse: Warehouse,
     tracking: Tracking,
+    dataset: Dataset,
     start: Settings,
+    origin: Origin,
     protocol: Protocol,
     minutes: float,
     phases: Phases,
@@ -58,13 +65,18 @@ def tune(
     with phases.phase("read") as bar:
         read = read_to_try(warehouse, start, bar)
     holdouts = {weight: split(interactions, protocol) for weight, interactions in read.items()}
-    tags = run_tags(warehouse, read[start.watched_weight])
-    with tracked_run(tracking, "tune", tags) as run_id:
+    tags = run_tags(warehouse, read[start.watched_weight], dataset)
+    # Not beside the runs whose figures are of what no search has seen.
+    trials = trials_experiment(tracking)
+    name = tune_name(origin)
+    with tracked_run(tracking, name, tags) as run_id:
         with phases.phase("search", total=round(minutes * 60)) as bar:
 
             def on_trial(trial: Trial) -> None:
-                log_trial(tracking, f"trial {trial.number}", asdict(trial.settings), trial.ndcg)
-                bar.advance(round(trial.seconds))
+                params = fit_params(trial.settings, read[trial.settings.watched_weight])
+                params["pruned"] = trial.pruned
+                log_trial(trials, f"trial {trial.number}", params, trial.ndcg, tags)
+                bar.advance(round(trial.seconds / thread_count()))
 
             found = search(
                 {weight: holdout.train for weight, holdout in holdouts.items()},
@@ -78,13 +90,16 @@ def tune(
         with phases.phase("evaluate"):
             started_with = evaluate_settings(start, holdouts[start.watched_weight])
             assessment = assess(holdouts[best.watched_weight], best)
-        with phases.phase("fit"):
+        with phases.phase("fit", total=steps(best)) as bar:
             interactions = read[best.watched_weight]
+            fitted = fit(interactions.matrix, interactions.last_interacted_at, best, bar.advance)
             weighed = weighed_by(interactions, best)
-            fitted = factorize(weighed.matrix, best)
         with phases.phase("log"):
-            metrics = fit_metrics(weighed, fitted, assessment)
-            run = log_run(tracking, run_id, interactions, fitted, best, {}, metrics, tags)
+            metrics = fit_metrics(weighed, fitted, assessment, protocol)
+            asked = {"made_by": name, "protocol": protocol}
+            run = log_run(
+                tracking, run_id, interactions, dataset, fitted, best, asked, metrics, tags
+            )
         set_alias(tracking, tracking.model_name, CHALLENGER, run.model_version)
     return TuneReport(found, started_with, assessment, run)
 

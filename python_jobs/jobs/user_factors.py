@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.interactions.columns import Interactions
-from python_jobs.model.factorization import fold_in
+from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings
+from python_jobs.model.stacked import fold_in_users
 from python_jobs.model.weighting import weigh
+from python_jobs.ranking.explanations import Past
 from python_jobs.tracking.registry import RegisteredModel
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class UserFactors:
     matrix: csr_matrix
     """What they have interacted with, weighed as the model's settings say, users × the model's
     movies; interactions with other movies are left out."""
+    past: Past | None = None
+    """The same interactions as the model's transitions see them; None where it has none."""
 
     @classmethod
     def of_nobody(cls, model: RegisteredModel) -> UserFactors:
@@ -66,10 +70,15 @@ def user_factors(
     changed = (user_ids[row] != interactions.user_ids) | (
         model.record.fingerprints[row] != interactions.fingerprints
     )
+    P, past = model.record.P, None
+    if P is not None:
+        latest = latest_pasts(interactions.matrix, interactions.last_interacted_at, settings)
+        past = Past(P, aligned(latest, interactions.movie_ids, movie_ids))
     W = np.ascontiguousarray(model.record.W[row])
     if changed.any():
-        W[changed] = fold_in(matrix[changed], model.record.H, settings)
-    return UserFactors(W, changed, matrix)
+        pasts = past.latest[changed] if past else None
+        W[changed] = fold_in_users(matrix[changed], pasts, model.record.H, P, settings)
+    return UserFactors(W, changed, matrix, past)
 
 
 def aligned(

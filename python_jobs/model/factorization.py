@@ -44,6 +44,15 @@ class Factorization:
     """Iterations that the solver used, at least 1."""
     converged: bool
     """Whether it stopped because it had converged and not at ``max_iter``."""
+    P: NDArray[np.float32] | None = None
+    """Where transitions are stacked with it, what their part of W is made from, movies × their
+    rank: :mod:`python_jobs.model.transitions`. ``iterations``, ``converged`` and ``model`` are
+    NMF's. None where there are none."""
+
+    @property
+    def of_nmf(self) -> NDArray[np.float32]:
+        """The columns of W that are NMF's."""
+        return self.W[:, : self.W.shape[1] - (0 if self.P is None else self.P.shape[1])]
 
 
 def factorize(

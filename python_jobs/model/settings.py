@@ -32,6 +32,10 @@ def _is_not_negative(value: Any) -> bool:
     return _is_number(value) and value >= 0
 
 
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
 RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_components": (_is_count, "a whole number from 1"),
     "max_iter": (_is_count, "a whole number from 1"),
@@ -39,7 +43,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "init": (lambda value: value in INITS, f"one of {', '.join(INITS)}"),
     "alpha": (_is_not_negative, "a number from 0"),
     "watched_weight": (
-        lambda value: value is None or (_is_number(value) and value > 0),
+        lambda value: value is None or _is_positive(value),
         "a number above 0, or none for the mart's own scores",
     ),
     "score_power": (_is_not_negative, "a number from 0"),
@@ -49,6 +53,16 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, tuple) and all(map(_is_count, value)),
         "a list of whole numbers from 1, which may be empty",
     ),
+    "transition_rank": (lambda value: _is_whole(value, 0), "a whole number from 0"),
+    "transition_weight": (_is_not_negative, "a number from 0"),
+    "transition_memory": (_is_positive, "a number above 0"),
+    "transition_long_memory": (_is_positive, "a number above 0"),
+    "transition_long_share": (_is_not_negative, "a number from 0"),
+    "transition_horizon": (_is_positive, "a number above 0"),
+    "transition_shrinkage": (_is_not_negative, "a number from 0"),
+    "transition_power": (_is_not_negative, "a number from 0"),
+    "transition_seeds": (_is_count, "a whole number from 1"),
+    "transition_iterations": (_is_count, "a whole number from 1"),
 }
 """For each setting, whether a value can be it, and what it has to be."""
 
@@ -90,6 +104,29 @@ class Settings:
     ensemble_ranks: tuple[int, ...] = ()
     """Upper bounds of the ranks of an ensemble's members, each at least 1, which are averaged; if
     empty, there is one, of ``max_components``."""
+    transition_rank: int = 0
+    """Upper bound of the rank of what learns the order in which movies come, and is stacked below
+    the rest: :mod:`python_jobs.model.transitions`. 0, and there is none of it."""
+    transition_weight: float = 1.0
+    """What transitions count in a score, where the factorisation counts 1. 0 and above."""
+    transition_memory: float = 5.0
+    """Steps after which a movie of the past counts ``1 / e``. Above 0."""
+    transition_long_memory: float = 60.0
+    """The same of a second, longer memory. Above 0."""
+    transition_long_share: float = 0.1
+    """What the longer memory counts, where the shorter counts 1. 0 and above."""
+    transition_horizon: float = 5.0
+    """Steps ahead after which what comes counts ``1 / e``. Above 0."""
+    transition_shrinkage: float = 0.006
+    """Weight of the squared product of the factors in the loss, as a share of the sum of all
+    squared pasts: the same for any number of interactions. 0 and above."""
+    transition_power: float = 0.0
+    """Scores are raised to it: with 0 having chosen a movie is all that counts. 0 and above."""
+    transition_seeds: int = 1
+    """Models of transitions that are averaged, at least 1; the i-th (from 0) starts from the seed
+    ``random_state + i``."""
+    transition_iterations: int = 50
+    """Iterations of each of them, at least 1."""
 
     def __post_init__(self) -> None:
         if isinstance(self.ensemble_ranks, list):  # read back from JSON
@@ -97,7 +134,7 @@ class Settings:
         for name, (fits, range_) in RANGES.items():
             if not fits(getattr(self, name)):
                 raise _out_of_range(name, getattr(self, name), range_)
-        last_seed = LARGEST_SEED - len(self.ranks) + 1
+        last_seed = LARGEST_SEED - max(len(self.ranks), self.transition_seeds) + 1
         if self.random_state > last_seed:
             raise _out_of_range("random_state", self.random_state, f"at most {last_seed}")
 

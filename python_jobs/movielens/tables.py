@@ -17,6 +17,7 @@ from uuid import uuid4
 from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
 from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.replicas import catch_up_everywhere, on_cluster, table_engine
 
 TIME, NAME = "DateTime64(3, 'UTC')", "LowCardinality(String)"
 COLUMNS = {
@@ -48,7 +49,7 @@ SORT_KEYS = {
     "watched_movies": "(user_id, movie_id)",
     "rejected_lines": "(file, line_number)",
 }
-REPLACEABLE_ENGINES = ("MergeTree", "SharedMergeTree")
+REPLACEABLE_ENGINES = ("MergeTree", "ReplicatedMergeTree", "SharedMergeTree")
 MARK = "Loaded by python_jobs load-movielens"
 """How the comment of the tables begins that a load made."""
 
@@ -92,9 +93,12 @@ class RawTables:
     def create(self, relation: Relation, table: str) -> None:
         """Create a relation as one of :data:`COLUMNS` describes it, unless it exists."""
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[table].items())
+        engine = table_engine(self.warehouse, self.database)
+        # Lines that are the same are rows that are the same, and no insert that was tried again.
+        settings = "" if engine == "MergeTree" else "settings replicated_deduplication_window = 0"
         self.warehouse.client.command(
-            f"create table if not exists {relation} ({columns}) "
-            f"engine = MergeTree order by {SORT_KEYS[table]} comment '{self.comment}'"
+            f"create table if not exists {relation} {on_cluster(self.warehouse)} ({columns}) "
+            f"engine = {engine} order by {SORT_KEYS[table]} {settings} comment '{self.comment}'"
         )
 
     def existing(self) -> dict[str, tuple[str, str]]:
@@ -122,7 +126,9 @@ class RawTables:
             return
         for name in self.existing():
             if name.endswith(f"__loading_{self.load_id}"):
-                self.warehouse.client.command(f"drop table if exists {self.named(name)} sync")
+                self.warehouse.client.command(
+                    f"drop table if exists {self.named(name)} {on_cluster(self.warehouse)} sync"
+                )
 
 
 def swap(tables: RawTables) -> None:
@@ -146,8 +152,9 @@ def swap(tables: RawTables) -> None:
 
 def _exchange(warehouse: Warehouse, pairs: Mapping[Relation, Relation]) -> None:
     if pairs:
+        catch_up_everywhere(warehouse, pairs)
         exchanges = ", ".join(f"{staged} and {live}" for staged, live in pairs.items())
-        warehouse.client.command(f"exchange tables {exchanges}")
+        warehouse.client.command(f"exchange tables {exchanges} {on_cluster(warehouse)}")
 
 
 @contextmanager
@@ -168,7 +175,7 @@ def staging(warehouse: Warehouse, *, replace_any: bool) -> Iterator[RawTables]:
     database = tables.live("ratings").quoted_database
     # Creating is a privilege that a server's user may not have, or need.
     if not command(f"exists database {database}"):
-        command(f"create database {database}")
+        command(f"create database {database} {on_cluster(warehouse)}")
     for load_id in {name[-12:] for name in tables.existing() if name[:-12].endswith("__loading_")}:
         dead = RawTables(warehouse, load_id)
         if dead.pairs(swapped=True):

@@ -2,8 +2,9 @@
 
 The row is appended by one statement that compares and sets: it holds the time, computed by the
 server, and the condition that the current run is the one that the job began with. ClickHouse takes
-only one insert with a given deduplication token; here the token says which row the new one
-follows, so that of two writers at the same moment one is taken, and the other finds out.
+only one insert with a given deduplication token, on all replicas together; here the token says
+which row the new one follows, so that of two writers at the same moment one is taken, and the other
+finds out: on a cluster, by waiting for what was written through other replicas.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from python_jobs.publishing.history import (
 )
 from python_jobs.publishing.values import as_values
 from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.replicas import (
+    catch_up,
+    missing_note,
+    require_every_replica,
+    where_a_quorum_has_it,
+)
 
 TOKENS = 20
 """Tokens that are tried. Each but the first is for a row that followed the same one before, and has
@@ -61,15 +68,20 @@ def commit(warehouse: Warehouse, run: TrainingRun, began_with: PublishedRun | No
     try:
         return _compare_and_append(warehouse, run, _place(began_with))
     except (ClickHouseError, KeyboardInterrupt) as error:
+        note = missing_note(warehouse, warehouse.published("training_runs"))
         if _is_live(warehouse, run, _place(began_with)):
-            raise published_but(run, error) from error
-        raise _uncertain(run, error) from error
+            raise published_but(run, error, note) from error
+        raise _uncertain(run, error, note) from error
 
 
 def _compare_and_append(warehouse: Warehouse, run: TrainingRun, place: str) -> PublishedRun:
+    runs = warehouse.published("training_runs")
+    catch_up(warehouse, runs, warehouse.published("recommendations"))
+    require_every_replica(warehouse, runs)
     for attempt in range(TOKENS):
         _append(warehouse, run, place, f"{place}/{attempt}")
         for _ in range(LOOKS):
+            catch_up(warehouse, runs)
             live = current_run(warehouse)
             if live and live.run_id == run.run_id and _place(live) != place:
                 return live
@@ -113,7 +125,7 @@ def _append(warehouse: Warehouse, run: TrainingRun, place: str, token: str) -> N
         )
         """,
         parameters={"place": place, **parameters},
-        settings={"insert_deduplication_token": token},
+        settings={"insert_deduplication_token": token, **where_a_quorum_has_it(warehouse, runs)},
     )
 
 
@@ -135,20 +147,20 @@ def _changed_meanwhile(run: TrainingRun, live: PublishedRun | None) -> ChangedMe
     )
 
 
-def published_but(run: TrainingRun, error: BaseException) -> UserError:
+def published_but(run: TrainingRun, error: BaseException, note: str = "") -> UserError:
     """Return the error of what failed, or was interrupted, after a run became current."""
     message = f"Run {run.run_id} (version {run.model_version}) is published and current"
     hint = (
         "MLflow's champion may not follow it yet, and old runs may not be dropped; the next train, "
-        "score or rollback sees to both."
+        f"score or rollback sees to both.{note}"
     )
     if isinstance(error, KeyboardInterrupt):
         return InterruptedWithNewsError(f"Interrupted, but {message}.", hint)
     return UserError(f"{message}; what came after failed: {error}", hint)
 
 
-def _uncertain(run: TrainingRun, error: BaseException) -> UserError:
-    hint = "`python_jobs runs` shows whether it is current."
+def _uncertain(run: TrainingRun, error: BaseException, note: str) -> UserError:
+    hint = f"`python_jobs runs` shows whether it is current.{note}"
     if isinstance(error, KeyboardInterrupt):
         when = f"while run {run.run_id} was being made current"
         return InterruptedWithNewsError(f"Interrupted {when}.", hint)

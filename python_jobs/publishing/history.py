@@ -19,6 +19,9 @@ class TrainingRun:
     """The MLflow run of the model; ``run_id`` itself where the run trained it."""
     model_name: str
     model_version: str
+    dataset_id: str
+    """The data set it was made from; empty where a release before 0.2.0 made it."""
+    dataset_label: str
     users: int
     movies: int
     interactions: int
@@ -33,6 +36,8 @@ class TrainingRun:
 class PublishedRun(TrainingRun):
     """One published run, as its latest row has it."""
 
+    first_published_ms: int
+    """Time of its first publication, milliseconds since 1970."""
     published_ms: int
     """Time of its latest publication, milliseconds since 1970; a rollback publishes a run again."""
     current: bool
@@ -45,12 +50,19 @@ class PublishedRun(TrainingRun):
         """Time of its latest publication, UTC."""
         return datetime.fromtimestamp(self.published_ms / 1000, UTC)
 
+    @property
+    def first_published_at(self) -> datetime:
+        """Time of its first publication, UTC."""
+        return datetime.fromtimestamp(self.first_published_ms / 1000, UTC)
+
     def row(self) -> TrainingRun:
         """Return the run without what only its last publication was."""
         return TrainingRun(**{field.name: getattr(self, field.name) for field in ROW})
 
 
 ROW = fields(TrainingRun)
+LISTED = 10
+"""Runs that a message names."""
 
 
 def list_runs(warehouse: Warehouse) -> list[PublishedRun]:
@@ -66,19 +78,35 @@ def current_run(warehouse: Warehouse) -> PublishedRun | None:
 
 
 def find_run(warehouse: Warehouse, run_id: str) -> PublishedRun:
-    """Return a published run.
+    """Return the published run that an id, or the beginning of one, means.
 
     Raises
     ------
     UserError
-        If no such run was ever published.
+        If no such run was ever published, or more than one begins so; it says which there are.
     """
-    found = _runs(warehouse, "run_id = {run_id:String}", {"run_id": run_id})
-    if not found:
+    runs = list_runs(warehouse)
+    found = [run for run in runs if run.run_id.startswith(run_id)]
+    exact = [run for run in found if run.run_id == run_id]
+    if len(found) == 1 or exact:
+        return (exact or found)[0]
+    if found:
         raise UserError(
-            f"No run {run_id} was ever published.", "`python_jobs runs` lists those that were."
+            f"{len(found)} published runs begin with {run_id!r}: {_listed(found)}.",
+            "Give more digits of the one that is meant.",
         )
-    return found[0]
+    kept = [run for run in runs if run.kept]
+    raise UserError(
+        f"No run {run_id} was ever published.",
+        f"These are kept: {_listed(kept)}." if kept else "Nothing has been published yet.",
+    )
+
+
+def _listed(runs: list[PublishedRun]) -> str:
+    """Return runs in words, the newest first, and no more than can be read."""
+    named = [f"{run.run_id} (version {run.model_version})" for run in runs[:LISTED]]
+    more = [f"and {len(runs) - LISTED} more in `python_jobs runs`"] if len(runs) > LISTED else []
+    return ", ".join([*named, *more])
 
 
 def require_rows(warehouse: Warehouse, run: TrainingRun) -> None:
@@ -96,9 +124,20 @@ def require_rows(warehouse: Warehouse, run: TrainingRun) -> None:
     )
     if counted != run.recommendations:
         raise UserError(
-            f"The recommendations of run {run.run_id} are no longer kept.",
-            "`python_jobs runs` shows which runs are; train again for this one's model.",
+            f"The recommendations of run {run.run_id} are no longer kept.", _instead(warehouse, run)
         )
+
+
+def _instead(warehouse: Warehouse, run: TrainingRun) -> str:
+    """Return what there is in the place of a run whose lists are gone."""
+    kept = [other for other in list_runs(warehouse) if other.kept and other.run_id != run.run_id]
+    model = (run.model_name, run.model_version)
+    same = [other for other in kept if (other.model_name, other.model_version) == model]
+    if same:
+        return f"The last lists of its version are those of run {same[0].run_id}."
+    if kept:
+        return f"These are kept: {_listed(kept)}."
+    return "Train again for its model."
 
 
 def _runs(warehouse: Warehouse, condition: str, parameters: dict[str, Any]) -> list[PublishedRun]:
@@ -107,6 +146,8 @@ def _runs(warehouse: Warehouse, condition: str, parameters: dict[str, Any]) -> l
         f"""
         select
             {", ".join(field.name for field in ROW)},
+            toUnixTimestamp64Milli(min(published_at) over (partition by run_id))
+                as first_published_ms,
             toUnixTimestamp64Milli(published_at) as published_ms,
             run_id in (select run_id from {warehouse.published("current_run")}) as current,
             recommendations = 0 or run_id in (

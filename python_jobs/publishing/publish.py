@@ -15,6 +15,7 @@ from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.retention import remove_leftovers
 from python_jobs.publishing.staging import Columns, drop_staging, stage, swap_in
 from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.replicas import require_every_replica
 
 
 def place_rows(
@@ -39,8 +40,11 @@ def place_rows(
     Raises
     ------
     UserError
-        If the staged rows fail a check; nothing that readers see has changed then.
+        If the staged rows fail a check, or a replica is missing that has to have them; nothing that
+        readers see has changed then.
     """
+    for table in tables:
+        require_every_replica(warehouse, warehouse.published(table))
     remove_leftovers(warehouse)
     try:
         rows = {name: stage(warehouse, name, run.run_id, blocks) for name, blocks in tables.items()}

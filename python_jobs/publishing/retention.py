@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from python_jobs.dbt.relation import Relation
 from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.replicas import catch_up
 
-PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors")
+PUBLISHED_TABLES = ("recommendations", "similar_movies", "movie_factors", "dataset_samples")
 """Tables that are partitioned by ``run_id``. The lists come first: a run that has them
 has the rest, wherever dropping it was interrupted."""
 
@@ -31,6 +32,7 @@ def remove_old_runs(warehouse: Warehouse, keep: int) -> None:
     reader may still be reading it.
     """
     runs = warehouse.published("training_runs")
+    catch_up(warehouse, runs)
     kept = f"""
         select argMax(run_id, (published_at, run_id))
         from {runs}
@@ -85,6 +87,7 @@ def _drop_runs(warehouse: Warehouse, table: str, condition: str, grace_hours: in
     is_current = f"select count() from {current} where run_id = {{run_id:String}}"
     for (run_id,) in found.result_rows:
         # Somebody may have rolled back to it since.
+        catch_up(warehouse, warehouse.published("training_runs"))
         if warehouse.number(is_current, {"run_id": run_id}):
             continue
         warehouse.client.command(

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
+from python_jobs.interactions.dataset import Dataset
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.staging import Columns
-from python_jobs.ranking.explanations import Explanations, explain
+from python_jobs.ranking.explanations import Explanations, Past, explain
 from python_jobs.ranking.similarity import similar_movies
 from python_jobs.ranking.top_n import TopN, top_n_blocks
 
@@ -48,6 +49,8 @@ class Ranked:
     is a popular one."""
     top: int
     """Length of the lists."""
+    past: Past | None = None
+    """What the features of transitions are made from; None where there are none."""
 
 
 def require_top(top: int, movies: int) -> None:
@@ -65,12 +68,15 @@ def require_top(top: int, movies: int) -> None:
         )
 
 
-def tables_of(ranked: Ranked, phases: Phases, bar: Bar) -> dict[str, Iterable[Columns]]:
+def tables_of(
+    ranked: Ranked, dataset: Dataset, phases: Phases, bar: Bar
+) -> dict[str, Iterable[Columns]]:
     """Return the rows of each published table in blocks, made as they are consumed."""
     return {
         "recommendations": recommendations(ranked, phases, bar),
         "similar_movies": phases.timed("similar", similar(ranked)),
         "movie_factors": movie_factors(ranked),
+        "dataset_samples": dataset.rows(),
     }
 
 
@@ -80,7 +86,7 @@ def recommendations(ranked: Ranked, phases: Phases, bar: Bar) -> Iterator[Column
     blocks = top_n_blocks(ranked.W, ranked.H, ranked.matrix, ranked.top)
     for block in phases.timed("score", blocks):
         with phases.part("explain"):
-            explained = explain(ranked.W, ranked.H, ranked.matrix, block)
+            explained = explain(ranked.W, ranked.H, ranked.matrix, block, ranked.past)
         yield listed(ranked, block, explained, has_factors[block.users])
         bar.advance(np.unique(block.users).size)
     yield from popular_lists(ranked, np.flatnonzero(~has_factors))
@@ -137,8 +143,9 @@ def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
 
 
 def similar(ranked: Ranked) -> Iterator[Columns]:
-    """Yield each movie's nearest movies in factor space."""
-    pairs = similar_movies(ranked.H, SIMILAR_PER_MOVIE)
+    """Yield each movie's nearest movies in NMF's factor space: what is next to them, not next."""
+    own = ranked.H.shape[0] - (0 if ranked.past is None else ranked.past.P.shape[1])
+    pairs = similar_movies(ranked.H[:own], SIMILAR_PER_MOVIE)
     yield {
         "movie_id": ranked.movie_ids[pairs.movies],
         "similar_movie_id": ranked.movie_ids[pairs.similar],

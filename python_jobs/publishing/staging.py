@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from python_jobs.dbt.relation import Relation
 from python_jobs.publishing.verification import verify
 from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.replicas import missing_replicas_named, on_every_replica
 
+STAGING_DDL = {"distributed_ddl_output_mode": "throw_only_active"}
+"""In a database of the engine Replicated a staging table is made on every replica, empty on all but
+one: that one which is down makes or drops it later need not be waited for."""
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 """One block of a table: for each column but ``run_id`` its values, all of the same length."""
 
@@ -31,7 +35,10 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
     """
     live, staging = warehouse.published(table), staging_of(warehouse, table, run_id)
     drop_staging(warehouse, table, run_id)
-    warehouse.client.command(f"create table {staging} as {live}")
+    warehouse.client.command(
+        f"create table {staging} as {live} {_plain_engine(warehouse, live)}",
+        settings=STAGING_DDL if live in warehouse.replicated else {},
+    )
     # The server fills the one value that all rows share: sending it would double the insert.
     warehouse.client.command(
         f"alter table {staging} modify column run_id String default {{run_id:String}}",
@@ -40,6 +47,27 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
     loaded = sum(load_block(warehouse, staging, block) for block in blocks)
     verify(warehouse, table, staging, loaded)
     return loaded
+
+
+def _plain_engine(warehouse: Warehouse, live: Relation) -> str:
+    """Return the engine of a replicated table's staging table, whose rows are on one replica.
+
+    REPLACE PARTITION brings them to the others; it wants the same keys and storage on both sides.
+    """
+    if live not in warehouse.replicated:
+        return ""
+    ((partition_by, order_by, primary_key, policy),) = warehouse.client.query(
+        """
+        select partition_key, sorting_key, primary_key, storage_policy
+        from system.tables
+        where database = {database:String} and name = {table:String}
+        """,
+        parameters={"database": live.database, "table": live.table},
+    ).result_rows
+    return (
+        f"engine = MergeTree partition by ({partition_by}) primary key ({primary_key}) "
+        f"order by ({order_by}) settings storage_policy = '{policy}'"
+    )
 
 
 def load_block(warehouse: Warehouse, staging: Relation, block: Columns) -> int:
@@ -53,16 +81,28 @@ def load_block(warehouse: Warehouse, staging: Relation, block: Columns) -> int:
 
 
 def swap_in(warehouse: Warehouse, table: str, run_id: str, rows: int) -> None:
-    """Put the staged rows in the live table, as its partition of the run."""
+    """Put the staged rows in the live table, as its partition of the run; on every replica of it.
+
+    Raises
+    ------
+    UserError
+        If a replica went away meanwhile.
+    """
     live, staging = warehouse.published(table), staging_of(warehouse, table, run_id)
     if rows:
         statement = f"alter table {live} replace partition {{run_id:String}} from {staging}"
     else:
         # REPLACE PARTITION refuses an empty source.
         statement = f"alter table {live} drop partition {{run_id:String}}"
-    warehouse.client.command(statement, parameters={"run_id": run_id})
+    with missing_replicas_named(warehouse, live):
+        warehouse.client.command(
+            statement, parameters={"run_id": run_id}, settings=on_every_replica(warehouse, live)
+        )
 
 
 def drop_staging(warehouse: Warehouse, table: str, run_id: str) -> None:
     """Drop a run's staging table, if there is one."""
-    warehouse.client.command(f"drop table if exists {staging_of(warehouse, table, run_id)} sync")
+    warehouse.client.command(
+        f"drop table if exists {staging_of(warehouse, table, run_id)} sync",
+        settings=STAGING_DDL if warehouse.published(table) in warehouse.replicated else {},
+    )

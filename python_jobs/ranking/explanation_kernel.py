@@ -23,13 +23,17 @@ ENOUGH = np.float32(0.5)
 
 
 @compiled()
-def inverse_totals(movie_factors: Floats, seen: Ints, strengths: Floats) -> Doubles:
+def inverse_totals(
+    sources: Floats, seen: Ints, strengths: Floats, own: int, past: Floats
+) -> Doubles:
     """Return one over what a history has of each feature; 0 for a feature that it has not."""
-    features = movie_factors.shape[1]
+    features = sources.shape[1]
     totals = np.zeros(features, np.float64)
     for i in range(seen.size):
-        for f in range(features):
-            totals[f] += np.float64(strengths[i]) * movie_factors[seen[i], f]
+        for f in range(own):
+            totals[f] += np.float64(strengths[i]) * sources[seen[i], f]
+        for f in range(own, features):
+            totals[f] += np.float64(past[i]) * sources[seen[i], f]
     for f in range(features):
         if totals[f] > 0:
             totals[f] = 1 / totals[f]
@@ -38,8 +42,9 @@ def inverse_totals(movie_factors: Floats, seen: Ints, strengths: Floats) -> Doub
 
 @compiled()
 def contribute(
-    weights: Floats, movie_factors: Floats, seen: Ints, strengths: Floats, inverse: Doubles,
-    recommended: Ints, contributions: Floats, largest: Ints,
+    weights: Floats, movie_factors: Floats, sources: Floats, seen: Ints, strengths: Floats,
+    own: int, past: Floats, inverse: Doubles, recommended: Ints, contributions: Floats,
+    largest: Ints,
 ) -> None:  # fmt: skip
     """Fill in what each movie of a history contributes to each recommendation.
 
@@ -53,8 +58,11 @@ def contribute(
         width = min(CHUNK, seen.size - start)
         for i in range(width):
             strength = np.float64(strengths[start + i])
-            for f in range(features):
-                shares[f, i] = strength * movie_factors[seen[start + i], f] * inverse[f]
+            for f in range(own):
+                shares[f, i] = strength * sources[seen[start + i], f] * inverse[f]
+            strength = np.float64(past[start + i])
+            for f in range(own, features):
+                shares[f, i] = strength * sources[seen[start + i], f] * inverse[f]
         for r in range(recommended.size):
             row = contributions[r, start : start + width]
             carried = weights[0] * movie_factors[recommended[r], 0]
@@ -97,22 +105,22 @@ def largest_but(contributions: Floats, seen: Ints, named: Ints, at_least: np.flo
 
 @compiled()
 def explain_user(
-    weights: Floats, movie_factors: Floats, seen: Ints, strengths: Floats,
-    recommended: Ints, because: Ints, strongest: Ints,
+    weights: Floats, movie_factors: Floats, sources: Floats, seen: Ints, strengths: Floats,
+    own: int, past: Floats, recommended: Ints, because: Ints, strongest: Ints,
 ) -> None:  # fmt: skip
     """Explain one user's list, whose order is that of its ranks.
 
     The movie factors are movies × k; ``python_jobs.ranking.explanations`` defines a contribution,
     and which movie is named.
     """
-    inverse = inverse_totals(movie_factors, seen, strengths)
+    inverse = inverse_totals(sources, seen, strengths, own, past)
     contributions = np.empty((min(RANKS, recommended.size), seen.size), np.float32)
     largest = np.empty(RANKS, np.int32)
     named = np.zeros(seen.size, np.int32)
     for first in range(0, recommended.size, RANKS):
         count = min(RANKS, recommended.size - first)
         contribute(
-            weights, movie_factors, seen, strengths, inverse,
+            weights, movie_factors, sources, seen, strengths, own, past, inverse,
             recommended[first : first + count], contributions, largest[:count],
         )  # fmt: skip
         for r in range(count):
@@ -130,20 +138,24 @@ def explain_user(
 
 
 @compiled(
-    "void(f4[:, ::1], f4[:, ::1], i8[::1], i4[::1], f4[::1], i8[::1], i4[::1], i4[::1], i4[::1])"
+    "void(f4[:, ::1], f4[:, ::1], f4[:, ::1], i8[::1], i4[::1], f4[::1], i8, f4[::1], i8[::1], "
+    "i4[::1], i4[::1], i4[::1])"
 )
 def explain_users(
-    W: Floats, movie_factors: Floats, indptr: Offsets, indices: Ints, data: Floats,
-    row_starts: Offsets, recommended: Ints, because: Ints, strongest: Ints,
+    W: Floats, movie_factors: Floats, sources: Floats, indptr: Offsets, indices: Ints,
+    data: Floats, own: int, past: Floats, row_starts: Offsets, recommended: Ints, because: Ints,
+    strongest: Ints,
 ) -> None:  # fmt: skip
     """Explain every recommendation; ``because`` and ``strongest`` hold -1 on entry.
 
-    User u's recommendations are at ``row_starts[u] : row_starts[u + 1]``.
+    User u's recommendations are at ``row_starts[u] : row_starts[u + 1]``. What a movie of the
+    history brings to a feature is its row of ``sources``, movies × k, times ``data`` for the first
+    ``own`` features and times ``past`` for the others.
     """
     for u in range(W.shape[0]):
         a, z = indptr[u], indptr[u + 1]
         rows = slice(row_starts[u], row_starts[u + 1])
         explain_user(
-            W[u], movie_factors, indices[a:z], data[a:z],
+            W[u], movie_factors, sources, indices[a:z], data[a:z], own, past[a:z],
             recommended[rows], because[rows], strongest[rows],
         )  # fmt: skip

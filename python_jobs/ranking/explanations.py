@@ -13,6 +13,10 @@ for any non-negative W and H. (A feature that no movie of the history has is the
 fit leaves it without weight.) Scaling a feature, or stacking the features of several models, leaves
 that as it is.
 
+Features of transitions (:class:`Past`) are not fitted to a user: their weight *is* a sum over the
+history, ``w_uf ∝ Σ_i past_ui · P_if``, so that with P in the place of h_fi and the past in that of
+v_ui the same share is each movie's own term, to the letter.
+
 What is approximate: a contribution is a share of the score as it stands, and not the fall of the
 score if the interaction had never been; that takes W refitted without it. Hu, Koren and Volinsky
 ("Collaborative filtering for implicit feedback datasets", 2008, section 5) decompose least squares
@@ -42,6 +46,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What the last features of W are made from, where they are those of transitions."""
+
+    P: NDArray[np.float32]
+    """Movies × the rank of transitions, non-negative."""
+    latest: csr_matrix
+    """How much of each movie of the history is left, users × movies, non-negative; it has the cells
+    of the interactions."""
+
+
+@dataclass(frozen=True)
 class Explanations:
     """A movie for each recommendation, as a column of H.
 
@@ -55,7 +70,11 @@ class Explanations:
 
 
 def explain(
-    W: NDArray[np.float32], H: NDArray[np.float32], matrix: csr_matrix, recommended: TopN
+    W: NDArray[np.float32],
+    H: NDArray[np.float32],
+    matrix: csr_matrix,
+    recommended: TopN,
+    past: Past | None = None,
 ) -> Explanations:
     """Name a movie of the user's history for each recommendation.
 
@@ -67,6 +86,8 @@ def explain(
         The interactions that W was fitted to, users × movies, non-negative.
     recommended
         Recommendations to users of W, whole lists; one block of ``top_n_blocks``, or all of them.
+    past
+        What the last columns of W are made from, if not from the interactions as they are.
 
     Raises
     ------
@@ -92,16 +113,23 @@ def explain(
     factors = np.require(W[first:last], np.float32, FOR_KERNELS)
     movie_factors = np.require(H.T, np.float32, FOR_KERNELS)
     movies = np.require(recommended.movies, np.int32, FOR_KERNELS)
+    own, sources, left = H.shape[0], movie_factors, data
+    if past is not None:
+        if not np.array_equal(past.latest.indices[cells], indices):
+            raise ValueError("the past is not of the same interactions as the matrix")
+        own -= past.P.shape[1]
+        sources = np.hstack([movie_factors[:, :own], past.P])
+        left = np.require(past.latest.data[cells], np.float32, FOR_KERNELS)
     check_factors(factors, H)
-    if min(x.min(initial=0) for x in (factors, movie_factors, data)) < 0:
+    if min(x.min(initial=0) for x in (factors, movie_factors, sources, data, left)) < 0:
         raise ValueError("W, H or the matrix holds a negative value")
-    if not np.isfinite(data).all():
+    if not (np.isfinite(data).all() and np.isfinite(left).all()):
         raise ValueError("the matrix holds a value that is not finite")
 
     def explain_span(span: slice) -> None:
         ends = slice(span.start, span.stop + 1)
         explain_users(
-            factors[span], movie_factors, offsets[ends], indices, data,
+            factors[span], movie_factors, sources, offsets[ends], indices, data, own, left,
             rows[ends], movies, because, strongest,
         )  # fmt: skip
 

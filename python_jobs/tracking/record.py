@@ -3,6 +3,7 @@
 Artifacts of a run, all in its root:
 
 - ``user_features.npy`` (users × k) and ``movie_features.npy`` (k × movies), float32;
+- ``movie_pasts.npy`` (movies × the rank of transitions), float32, only of a model that has them;
 - ``user_ids.npy`` and ``movie_ids.npy``, uint64, in the order of the factors;
 - ``user_fingerprints.npy``, uint64, see :class:`ModelRecord`;
 - ``model.json``: what of the run the jobs need besides, a few hundred bytes;
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = 2
-"""Version of the artifacts; 1 had ids and settings in ``metadata.json`` alone."""
-SUMMARY, METADATA = "model.json", "metadata.json"
+FORMAT = 3
+"""Version of the artifacts; 1 had ids and settings in ``metadata.json`` alone, and 2 no
+``movie_pasts.npy``."""
+SUMMARY, METADATA, PASTS = "model.json", "metadata.json", "movie_pasts.npy"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class ModelRecord:
     fingerprints: NDArray[np.uint64]
     """One number per user that changes when the user's interactions do."""
     summary: Summary
+    P: NDArray[np.float32] | None = None
+    """What a movie of the past brings to the last features of H, movies × their number; None of a
+    model without transitions."""
 
 
 def save_record(record: ModelRecord, about: dict[str, Any], folder: Path) -> None:
@@ -72,6 +77,8 @@ def save_record(record: ModelRecord, about: dict[str, Any], folder: Path) -> Non
 
     np.save(folder / "user_features.npy", record.W)
     np.save(folder / "movie_features.npy", record.H)
+    if record.P is not None:
+        np.save(folder / PASTS, record.P)
     np.save(folder / "user_ids.npy", record.user_ids)
     np.save(folder / "movie_ids.npy", record.movie_ids)
     np.save(folder / "user_fingerprints.npy", record.fingerprints)
@@ -105,7 +112,8 @@ def load_record(folder: Path) -> ModelRecord:
             np.asarray(found[name], np.uint64) for name in ("user_ids", "movie_ids")
         )
         summary = summary_of(found)
-    return ModelRecord(W, H, user_ids, movie_ids, fingerprints, summary)
+    P = np.load(folder / PASTS) if summary.settings.transition_rank else None
+    return ModelRecord(W, H, user_ids, movie_ids, fingerprints, summary, P)
 
 
 def summary_of(found: dict[str, Any]) -> Summary:

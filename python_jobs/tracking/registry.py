@@ -94,6 +94,16 @@ def set_alias(tracking: Tracking, name: str, alias: str, version: str) -> None:
     tracking.client.set_registered_model_alias(name, alias, version)
 
 
+def remove_alias(tracking: Tracking, name: str, alias: str) -> None:
+    """Take an alias off the version that it points at."""
+    tracking.client.delete_registered_model_alias(name, alias)
+
+
+def version_tags(tracking: Tracking, version: Version) -> dict[str, str]:
+    """Return the tags of the MLflow run that trained a version."""
+    return dict(tracking.client.get_run(version.run_id).data.tags)
+
+
 def aliased(tracking: Tracking, name: str, alias: str) -> str | None:
     """Return the number of the version that an alias points at; None where it does not exist.
 

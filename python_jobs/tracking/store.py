@@ -172,12 +172,18 @@ def log_metrics(metrics: dict[str, float]) -> None:
     mlflow.log_metrics(metrics)
 
 
-def log_trial(tracking: Tracking, name: str, params: dict[str, Any], ndcg: float) -> None:
-    """Log one trial of a search as a run nested in the active one."""
+def trials_experiment(tracking: Tracking) -> str:
+    """Return the id of the experiment for the trials of searches, beside that of the runs."""
+    return _experiment_id(tracking.client, f"{tracking.experiment}-trials", tracking.uri)
+
+
+def log_trial(
+    experiment_id: str, name: str, params: dict[str, Any], ndcg: float, tags: dict[str, str]
+) -> None:
+    """Log one trial of a search, in an experiment, as a run nested in the active one."""
     import mlflow
 
-    # A nested run would go to the experiment "Default".
-    with mlflow.start_run(experiment_id=tracking.experiment_id, run_name=name, nested=True):
+    with mlflow.start_run(experiment_id=experiment_id, run_name=name, nested=True, tags=tags):
         mlflow.log_params(params)
         mlflow.log_metric("validation_ndcg_at_10", ndcg)
 

@@ -64,6 +64,7 @@ class SearchSpace:
             recency=trial.suggest_float("recency", 0.0, self._recency(), step=0.25),
             user_scaling=trial.suggest_float("scaling", 0.0, 1.0, step=0.25),
             ensemble_ranks=(),
+            transition_rank=0,
         )
         return replace(
             chosen, alpha=self.alpha(chosen, trial.suggest_float("shrinkage", *SHRINKAGE, log=True))

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,6 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from python_jobs.dbt.project import Credentials, DbtOptions, DbtProject, Question
 from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
+from python_jobs.warehouse import replicas
 from python_jobs.warehouse.explained_errors import (
     error_code,
     explained_errors,
@@ -26,6 +27,9 @@ from python_jobs.warehouse.explained_errors import (
     without_secret,
 )
 
+READ_MODELS = ("mart_user_movie_matrix", "mart_movies", "mart_users")
+PUBLISHED_TABLES = ("training_runs", "recommendations", "similar_movies", "movie_factors")
+"""What the jobs read of dbt's, and what they fill."""
 AUTHENTICATION_FAILED = 516
 """ClickHouse's code for a wrong user or password."""
 
@@ -37,6 +41,8 @@ class Warehouse:
     client: Client
     """Belongs to the thread that opened it; others take their own from :func:`new_client`."""
     project: DbtProject
+    replicated: frozenset[Relation] = frozenset()
+    """Those of its tables that have replicas; none on a single server."""
 
     @property
     def embedded(self) -> bool:
@@ -55,7 +61,8 @@ class Warehouse:
 
     def published(self, table: str) -> Relation:
         """Return where a table is that python_jobs fills."""
-        return self.project.source("recommender", table)
+        source = "recommender_datasets" if table == "dataset_samples" else "recommender"
+        return self.project.source(source, table)
 
     def number(self, query: str, parameters: dict[str, Any] | None = None) -> int:
         """Return the whole number that is all that a query selects."""
@@ -87,9 +94,20 @@ def open_warehouse(dbt: DbtOptions | Question, *, create: bool = False) -> Itera
     client = new_client(project)
     try:
         with explained_errors(project):
-            yield Warehouse(client, project)
+            yield caught_up(Warehouse(client, project))
     finally:
         client.close()
+
+
+def caught_up(warehouse: Warehouse) -> Warehouse:
+    """Return the warehouse as it knows its replicated tables, each with what others have of it."""
+    if warehouse.embedded:
+        return warehouse
+    tables = [warehouse.project.model(name) for name in READ_MODELS]
+    tables += [warehouse.published(name) for name in PUBLISHED_TABLES]
+    found = replicas.replicated_among(warehouse.client, tables)
+    replicas.catch_up(opened := replace(warehouse, replicated=found), *tables)
+    return opened
 
 
 def new_client(

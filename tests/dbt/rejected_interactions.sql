@@ -4,6 +4,8 @@
         severity='warn',
         store_failures=true,
         alias='rejected_interactions',
+        fail_calc='if(100 * count() > ' ~ var('rejected_warn_percent')
+        ~ ' * any(event_count), count(), 0)',
     )
 }}
 
@@ -15,9 +17,18 @@ events as (
 
 ),
 
+total as (
+
+    select count() as event_count from events
+
+),
+
 rejected as (
 
-    select * from events
+    select
+        *,
+        (select total.event_count from total) as event_count
+    from events
     where not is_usable
 
 )

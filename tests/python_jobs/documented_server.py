@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
-import subprocess
-import sys
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,16 +13,27 @@ from typing import Any
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
+from tests.python_jobs.clickhouse_server import Handlers
 from tests.python_jobs.conftest import REPOSITORY
 
 GRANT = re.compile(r"grant (?P<what>[^;]+? on \S+) to (?P<roles>[^;]+);", re.IGNORECASE)
-USER = re.compile(r"create user if not exists (\w+) identified by '\S+' default role (\w+)")
+USER = re.compile(
+    r"create user if not exists (\w+) identified by '\S+' default role (\w+)( settings readonly)?"
+)
+CREATED = re.compile(r"^create (?:database|role|user) if not exists \w+")
 DAY_AND_MORE = 25 * 3600
 DATABASES = ("raw", "staging", "analytics", "ml")
-SETUP, SAMPLE, _ = re.findall(
+SETUP, SAMPLE, CLUSTER, _ = re.findall(
     r"```sql\n(.*?)```", (REPOSITORY / "docs/server.md").read_text(), re.DOTALL
 )
-"""The statements of docs/server.md that make users, and those that let one load the sample."""
+"""The statements of docs/server.md that make users, that let one load the sample, and that a
+cluster wants besides."""
+VARIABLE = "DATAFLIX_TEST_CLICKHOUSE_"
+
+
+def variable(name: str, default: str = "") -> str:
+    """Return one of the variables that say which server there is to test on."""
+    return os.environ.get(VARIABLE + name, default)
 
 
 def documented_users() -> dict[str, dict[str, Any]]:
@@ -33,18 +42,29 @@ def documented_users() -> dict[str, dict[str, Any]]:
     for found in GRANT.finditer(without_comments(SETUP)):
         for role in found["roles"].split(", "):
             grants.setdefault(role, []).append(f"grant {found['what']}")
-    users = {user: grants[role] for user, role in USER.findall(SETUP)}
+    found_users = USER.findall(without_comments(SETUP))
+    users = {user: (grants[role], bool(readonly)) for user, role, readonly in found_users}
     assert set(users) == {"dbt", "python_jobs", "dashboards"}
     load = [f"grant {found['what']}" for found in GRANT.finditer(without_comments(SAMPLE))]
-    users["loader"] = users["dbt"] + load
+    users["loader"] = users["dbt"][0] + load, False
     return {
-        user: {"password": f"{secrets.token_hex(8)}-ä", "grants": grants}
-        for user, grants in users.items()
+        user: {"password": f"{secrets.token_hex(8)}-ä", "grants": grants, "readonly": readonly}
+        for user, (grants, readonly) in users.items()
     }
 
 
 def without_comments(sql: str) -> str:
     return " ".join(re.sub("--.*", "", sql).split())
+
+
+def on_cluster(statement: str, cluster: str) -> str:
+    """Return a statement of docs/server.md as it says that a cluster wants it."""
+    if not cluster:
+        return statement
+    clause = f"on cluster {cluster}"
+    if statement.startswith("grant "):
+        return statement.replace("grant ", f"grant {clause} ", 1)
+    return CREATED.sub(rf"\g<0> {clause}", statement)
 
 
 @dataclass
@@ -54,6 +74,7 @@ class Server:
     host: str = "127.0.0.1"
     port: int = 0
     secure: bool = False
+    cluster: str = ""
     users: dict[str, dict[str, Any]] = field(default_factory=documented_users)
 
     def variables(self, user: str) -> dict[str, str]:
@@ -63,6 +84,7 @@ class Server:
             "CLICKHOUSE_PORT": str(self.port),
             "CLICKHOUSE_SECURE": str(self.secure).lower(),
             "CLICKHOUSE_USER": user,
+            "CLICKHOUSE_CLUSTER": self.cluster,
             "DBT_ENV_SECRET_CLICKHOUSE_PASSWORD": self.users[user]["password"],
             "DATAFLIX_TARGET": "server",
             # dbt parses anew when the user changes; this way each has its own parse.
@@ -90,26 +112,22 @@ class Server:
 
 
 @dataclass
-class StandIn(Server):
-    """The front of the embedded engine, in a process of its own."""
+class Own(Server):
+    """ClickHouse's own handlers, in a process that can be killed and started again."""
 
     directory: Path = Path()
 
+    def __post_init__(self) -> None:
+        """Choose a port that nobody listens on."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port = listener.getsockname()[1]
+        self.handlers = Handlers(self.directory, self.port, self.users)
+
     def start(self) -> None:
-        (self.directory / "users.json").write_text(json.dumps(self.users))
-        program = [sys.executable, "-m", "tests.python_jobs.clickhouse_server"]
-        self.process = subprocess.Popen(
-            [*program, str(self.directory), str(self.port)],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout
-        self.port = int(self.process.stdout.readline())
+        self.handlers.start()
 
     def stop(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        self.handlers.stop()
 
     def age_files(self) -> None:
         """Make everything on disk a day older, while the server is down."""
@@ -129,11 +147,12 @@ class Running(Server):
     def of_environment(cls) -> Running:
         """Return the server of the variables that docs/server.md names; the user administers it."""
         return cls(
-            os.environ["CLICKHOUSE_HOST"],
-            int(os.environ.get("CLICKHOUSE_PORT", "8123")),
-            os.environ.get("CLICKHOUSE_SECURE") == "true",
-            admin=os.environ.get("CLICKHOUSE_USER", "default"),
-            admin_password=os.environ.get("DBT_ENV_SECRET_CLICKHOUSE_PASSWORD", ""),
+            variable("HOST"),
+            int(variable("PORT", "8123")),
+            variable("SECURE") == "true",
+            variable("CLUSTER"),
+            admin=variable("USER", "default"),
+            admin_password=variable("PASSWORD"),
         )
 
     def start(self) -> None:
@@ -142,11 +161,11 @@ class Running(Server):
             there = sorted({*DATABASES} & {*(found[0] if found else [])})
             assert not there, f"{', '.join(there)} exist on {self.host}: the tests want it empty"
             for statement in self.statements():
-                client.command(statement)
+                client.command(on_cluster(statement, self.cluster))
 
     def statements(self) -> list[str]:
         """Return docs/server.md's statements with the users' own passwords, and the loader's."""
-        setup = without_comments(SETUP)
+        setup = without_comments(SETUP + (CLUSTER if self.cluster else ""))
         for user, its in self.users.items():
             setup = re.sub(
                 rf"(user if not exists {user} identified by) '\S+'",
@@ -155,15 +174,18 @@ class Running(Server):
             )
         loader = self.users["loader"]
         return [
-            *filter(None, setup.split("; ")),
-            f"create user loader identified by '{loader['password']}'",
+            *(statement.strip() for statement in setup.split(";") if statement.strip()),
+            f"create user if not exists loader identified by '{loader['password']}' "
+            "default role dataflix_dbt",
+            "grant dataflix_dbt to loader",
             *(f"{grant} to loader" for grant in loader["grants"]),
         ]
 
     def stop(self) -> None:
+        clause = f"on cluster {self.cluster}" if self.cluster else ""
         with self.client(self.admin, self.admin_password) as client:
             for database in DATABASES:
-                client.command(f"drop database if exists {database} sync")
-            client.command(f"drop user if exists {', '.join(self.users)}")
-            roles = ", ".join(sorted({role for _, role in USER.findall(SETUP)}))
-            client.command(f"drop role if exists {roles}")
+                client.command(f"drop database if exists {database} {clause} sync")
+            client.command(f"drop user if exists {', '.join(self.users)} {clause}")
+            roles = {role for _, role, _ in USER.findall(without_comments(SETUP))}
+            client.command(f"drop role if exists {', '.join(sorted(roles))} {clause}")

@@ -24,10 +24,12 @@ from python_jobs.progress import Phases, peak_rss_mib
 from python_jobs.warehouse.connection import Warehouse
 
 
-def warehouse_of(client: Any, database: str = "raw", kind: str = "chdb") -> Warehouse:
+def warehouse_of(
+    client: Any, database: str = "raw", kind: str = "chdb", cluster: str = ""
+) -> Warehouse:
     """Return a warehouse whose raw tables are in a database; it knows nothing else of dbt's."""
     project: Any = SimpleNamespace(
-        credentials=SimpleNamespace(type=kind),
+        credentials=SimpleNamespace(type=kind, cluster=cluster),
         source=lambda source, table: Relation(database, table),
     )
     return Warehouse(client, project)

@@ -2,6 +2,7 @@
 
 Reads a JSON list of [arguments, variables] and prints a JSON list of [exit code, stdout, stderr].
 The arguments ["sql", STATEMENT] run a statement in the embedded database of the working directory.
+The variable KILLS, as "PID TEXT", kills a process as the first statement with a text is to be sent.
 """
 
 from __future__ import annotations
@@ -10,12 +11,25 @@ import contextlib
 import io
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
 import clickhouse_connect
+from clickhouse_connect.driver.httpclient import HttpClient
 
 from python_jobs.__main__ import main as python_jobs
+
+COMMAND = HttpClient.command
+
+
+def command_or_kill(self, cmd, *args, **kwargs):
+    """Send a statement, unless it is the one before which a server is to die."""
+    pid, _, text = os.environ.get("KILLS", "").partition(" ")
+    if pid and text in cmd:
+        del os.environ["KILLS"]
+        os.kill(int(pid), signal.SIGKILL)
+    return COMMAND(self, cmd, *args, **kwargs)
 
 
 def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, str]:
@@ -41,6 +55,7 @@ def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, 
 
 
 def main() -> None:
+    HttpClient.command = command_or_kill  # type: ignore[method-assign]
     commands = json.loads(sys.stdin.read())
     print(json.dumps([outcome(arguments, variables) for arguments, variables in commands]))
 

@@ -1,5 +1,7 @@
 """Publishes a run without dbt: ``publisher.py DATABASE STORE RUN_ID USERS [STEP]``.
 
+DATABASE is the directory of an embedded one, or host, port, username and password as JSON.
+
 Run as a program by test_crashes.py, for what it leaves where it is killed at STEP, and by
 test_publishing_memory.py, for the memory that it takes, which it prints in MiB. dbt's answer would
 take longer than everything else here; the names are those of the embedded target. STORE is the
@@ -9,6 +11,7 @@ commit.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -26,7 +29,7 @@ from python_jobs.publishing import publish, staging
 from python_jobs.publishing.commit import commit
 from python_jobs.publishing.history import current_run
 from python_jobs.tracking.store import open_tracking
-from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.connection import Warehouse, caught_up
 from tests.python_jobs.publishing_data import all_tables, run_of
 
 BEFORE_COMMIT = {
@@ -68,14 +71,27 @@ def kill_at(step: str) -> None:
     setattr(module, name, dying)
 
 
-def main() -> None:
-    path, store, run_id, users, *step = sys.argv[1:]
+def warehouse_at(database: str) -> Warehouse:
+    """Return a warehouse that dbt has built, and that is open for the calling thread."""
+    if database.startswith("{"):
+        kind = "clickhouse"
+        client = clickhouse_connect.get_client(
+            **json.loads(database), autogenerate_session_id=False
+        )
+    else:
+        kind = "chdb"
+        client = clickhouse_connect.get_client(interface="chdb", path=database)
     project: Any = SimpleNamespace(
-        credentials=SimpleNamespace(type="chdb"),
+        credentials=SimpleNamespace(type=kind, cluster=""),
         model=lambda name: Relation("analytics", name),
         source=lambda source, table: Relation("ml", table),
     )
-    warehouse = Warehouse(clickhouse_connect.get_client(interface="chdb", path=path), project)
+    return caught_up(Warehouse(client, project))
+
+
+def main() -> None:
+    database, store, run_id, users, *step = sys.argv[1:]
+    warehouse = warehouse_at(database)
     if step:
         kill_at(step[0])
     before = current_run(warehouse)

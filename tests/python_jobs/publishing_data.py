@@ -20,6 +20,8 @@ def run_of(run_id: str, version: str = "", model: str = "dataflix-nmf") -> Train
         mlflow_run_id=run_id,
         model_name=model,
         model_version=version or run_id,
+        dataset_id="",
+        dataset_label="",
         users=1,
         movies=1,
         interactions=1,

@@ -11,8 +11,9 @@ from python_jobs.evaluation.gate import RefusedError
 from python_jobs.evaluation.holdout import TooFewInteractionsError
 from python_jobs.evaluation.limits import Limits
 from python_jobs.jobs import train as train_module
-from python_jobs.jobs.live import find_live
+from python_jobs.jobs.live import find_live, load_live
 from python_jobs.jobs.options import ScoreOptions, TrainOptions
+from python_jobs.jobs.recommend import recommend
 from python_jobs.jobs.score import score
 from python_jobs.jobs.train import train
 from python_jobs.model.settings import Settings
@@ -119,3 +120,36 @@ def test_a_mart_of_half_the_size_is_not_scored(warehouse, store, first, part):
         _score(warehouse, store)
     assert _state(warehouse, store) == before
     commit(warehouse, first, current_run(warehouse))
+
+
+def test_transitions_go_all_the_way(warehouse, store, first):
+    """Trained, published, scored and recommended, with the same lists; the last test here."""
+    import mlflow
+
+    settings = Settings(2, max_iter=20, transition_rank=3, transition_iterations=10)
+    report = _train(warehouse, store, settings=settings, force=True)
+    assert report.published
+    assert report.run.params["algorithm"] == "NMF and transitions"
+    live, _ = find_live(warehouse, store)
+    model = load_live(store, live)
+    assert model.record.summary.settings == settings
+    assert model.record.H.shape[0] == 5
+    assert (
+        warehouse.number(
+            f"select uniqExact(feature) from ml.movie_factors where run_id = '{report.run.run_id}'"
+        )
+        == 5
+    )
+    scored = _score(warehouse, store).run.run_id
+    lists = {run: rest for run, *rest in _state(warehouse, store)[1]}
+    assert lists[scored] == lists[report.run.run_id]
+    user = warehouse.number(f"select min(user_id) from {warehouse.mart}")
+    rows = warehouse.client.query(
+        "select movies.title, because.title, lists.score from ml.recommendations as lists "
+        "join analytics.mart_movies as movies using movie_id "
+        "join analytics.mart_movies as because on because.movie_id = lists.because_movie_id "
+        f"where run_id = '{scored}' and user_id = {user} order by rank"
+    ).result_rows
+    assert rows == [(m.title, m.because, m.score) for m in recommend(warehouse, model, user, 3)]
+    nmf = mlflow.sklearn.load_model(f"models:/{MODEL}@{CHAMPION}")
+    assert nmf.components_.tobytes() == model.record.H[:2].tobytes()

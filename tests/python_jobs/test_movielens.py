@@ -7,7 +7,6 @@ import sys
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import clickhouse_connect
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from python_jobs.movielens.release import Release
 from python_jobs.movielens.tables import COLUMNS, SORT_KEYS, swap
 from python_jobs.progress import Phases
 from tests.python_jobs.conftest import REPOSITORY
+from tests.python_jobs.documented_server import Own
 from tests.python_jobs.loader import STEPS, warehouse_of
 from tests.python_jobs.movielens_files import (
     FAMILIES,
@@ -444,27 +444,10 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 
 
 def test_a_server_is_loaded_over_its_own_wire(release, tmp_path):
-    rights = "select, insert, create table, create view, drop table, drop view"
-    users = {"loader": {"password": "loader", "grants": [f"grant {rights} on raw.*"]}}
-    users["admin"] = {"password": "admin", "grants": ["grant create database on raw.*"]}
-    (tmp_path / "users.json").write_text(json.dumps(users))
-    program = [sys.executable, "-m", "tests.python_jobs.clickhouse_server", str(tmp_path), "0"]
-    server = subprocess.Popen(program, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    server = Own(directory=tmp_path)
+    server.start()
     try:
-        assert server.stdout
-        port = int(server.stdout.readline())
-
-        def client_of(user):
-            return clickhouse_connect.get_client(
-                host="127.0.0.1",
-                port=port,
-                username=user,
-                password=user,
-                autogenerate_session_id=False,
-            )
-
-        client_of("admin").command("create database raw")
-        client = client_of("loader")
+        client = server.client("loader", server.users["loader"]["password"])
         write_csv(release)
         warehouse = warehouse_of(client, kind="clickhouse")
         load(warehouse, Release(release), Phases(), block_bytes=100)
@@ -485,8 +468,7 @@ def test_a_server_is_loaded_over_its_own_wire(release, tmp_path):
             (title,) for _, title, _ in MOVIES
         ]
     finally:
-        server.kill()
-        server.communicate()
+        server.stop()
 
 
 def test_the_command_loads_and_what_follows_runs_as_it_is(empty_project, tmp_path):

@@ -104,6 +104,16 @@ def test_every_node_is_built_or_tested_once(twice):
     assert sorted(re.findall(ended, before["stdout"])) == sorted(wanted)
 
 
+def test_the_samples_broken_rows_are_counted_in_a_sentence_and_are_no_warning(twice):
+    _, before = twice
+    assert (
+        "8 of 33,914 ratings and watch events stay out of the training mart: 3 rating outside "
+        "(0, 5], 3 unknown user, 2 unknown movie. staging.rejected_interactions has them.\n"
+    ) in before["stdout"]
+    assert before["stdout"].count("WARN=0 ERROR=0") == 2
+    assert "Warn" not in before["stdout"]
+
+
 def test_every_list_is_sound(twice):
     project, _ = twice
     assert project.query(BROKEN_LISTS) == [[0, 0, 0]]

@@ -11,7 +11,7 @@ import pytest
 from python_jobs.errors import UserError
 from python_jobs.publishing import retention, staging, verification
 from python_jobs.publishing.commit import ChangedMeanwhileError, commit
-from python_jobs.publishing.history import current_run, find_run, list_runs
+from python_jobs.publishing.history import current_run, find_run, list_runs, require_rows
 from python_jobs.warehouse.connection import Warehouse, new_client
 from tests.python_jobs.publishing_data import FIRST_MOVIE, lists, publish, rollback, run_of
 
@@ -163,14 +163,46 @@ def test_the_newest_runs_are_kept_and_can_be_rolled_back_to(warehouse):
     runs = {run.run_id: run for run in list_runs(warehouse)}
     assert [run_id for run_id, run in runs.items() if run.current] == ["c"]
     assert [run_id for run_id, run in runs.items() if run.kept] == ["c", "d"]
-    with pytest.raises(UserError, match="ever published"):
+    with pytest.raises(UserError, match="ever published") as missing:
         find_run(warehouse, "nonsense")
+    assert missing.value.hint == "These are kept: c (version c), d (version d)."
+    # Those whose lists are gone say which of their version's are there.
+    with pytest.raises(
+        UserError, match=r"(?s)of run a are no longer kept.*kept: c \(version c\), d"
+    ):
+        require_rows(warehouse, find_run(warehouse, "a"))
+
+
+def test_the_first_digits_are_enough_where_they_mean_one_run(warehouse):
+    for run_id in ("abc1", "abc2", "abd", "ab"):
+        _publish(warehouse, run_id)
+    for digits, run_id in [("abc1", "abc1"), ("abd", "abd"), ("ab", "ab")]:
+        assert find_run(warehouse, digits).run_id == run_id
+    with pytest.raises(UserError, match="2 published runs begin with 'abc'") as several:
+        find_run(warehouse, "abc")
+    assert "abc1 (version abc1)" in several.value.message
+    assert "abc2 (version abc2)" in several.value.message
+
+
+def test_first_and_last_publication_are_told_apart(warehouse):
+    for run_id in ("a", "b"):
+        _publish(warehouse, run_id)
+    before = {run.run_id: run for run in list_runs(warehouse)}
+    rollback(warehouse, "a")
+    after = {run.run_id: run for run in list_runs(warehouse)}
+    assert before["a"].first_published_ms == before["a"].published_ms
+    assert after["a"].first_published_ms == before["a"].published_ms < after["a"].published_ms
+    assert after["b"] == replace(before["b"], current=False)
 
 
 def test_scoring_again_and_again_does_not_push_out_other_versions(warehouse):
     for run_id, version in [("a", "1"), ("b", "2"), ("c", "2"), ("d", "2"), ("e", "2")]:
         _publish(warehouse, run_id, version=version, keep=2)
     assert _partitions(warehouse) == {"a", "d", "e"}
+    with pytest.raises(UserError, match=r"last lists of its version are those of run e\."):
+        require_rows(warehouse, find_run(warehouse, "b"))
+    rollback(warehouse, "a")
+    assert warehouse.client.query(CURRENT).first_row == (15, 1, "a")
 
 
 def _rows(warehouse):

@@ -1,6 +1,7 @@
 """The model on disk, as this release and the first one wrote it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ ARRAYS = ("W", "H", "user_ids", "movie_ids", "fingerprints")
 
 def _same(read):
     assert read.summary == RECORD.summary
+    assert read.P is None
     for name in ARRAYS:
         expected, found = getattr(RECORD, name), getattr(read, name)
         assert expected.dtype == found.dtype
@@ -36,6 +38,27 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert metadata["run_id"] == "a"
     assert metadata["movie_ids"] == [1, 5, 2**40]
     (tmp_path / "metadata.json").unlink()
+    _same(load_record(tmp_path))
+
+
+def test_transitions_are_saved_and_loaded(tmp_path):
+    settings = Settings(3, transition_rank=2)
+    P = np.arange(6, dtype=np.float32).reshape(3, 2)
+    summary = replace(RECORD.summary, settings=settings)
+    save_record(replace(RECORD, P=P, summary=summary), {}, tmp_path)
+    read = load_record(tmp_path)
+    assert read.P is not None
+    assert read.P.tobytes() == P.tobytes()
+    assert read.summary.settings == settings
+
+
+def test_a_model_of_before_transitions_is_loaded(tmp_path):
+    save_record(RECORD, {}, tmp_path)
+    path = tmp_path / "model.json"
+    found = json.loads(path.read_text())
+    known = {name: v for name, v in found["settings"].items() if "transition" not in name}
+    assert len(known) < len(found["settings"])
+    path.write_text(json.dumps({**found, "format": 2, "settings": known}))
     _same(load_record(tmp_path))
 
 

@@ -56,6 +56,8 @@ def weird(warehouse):
     mart = copied(warehouse.mart, f"select * from {warehouse.mart} limit 1000")
     warehouse.client.command(f'alter table {mart} modify comment \'{{"dbt_invocation_id": "i"}}\'')
     tables = {f"recommender.{name}": copied(warehouse.published(name)) for name in PUBLISHED}
+    samples = copied(warehouse.published("dataset_samples"))
+    tables["recommender_datasets.dataset_samples"] = samples
     current = Relation(DATABASE, "current_run" + ENDING)
     warehouse.client.command(
         f"create view {current} as select * from {tables['recommender.training_runs']} "

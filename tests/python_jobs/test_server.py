@@ -1,12 +1,11 @@
 """The ``server`` target, over ClickHouse's HTTP interface, with the users of docs/server.md.
 
-The server is a stand-in of the tests' own; `make test-server` runs them on a real one.
+The server is of the tests' own; `make test-server` runs them on one that runs already.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import signal
@@ -20,16 +19,16 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tests.python_jobs.conftest import Project
-from tests.python_jobs.documented_server import Running, Server, StandIn
+from tests.python_jobs.documented_server import Own, Running, Server, variable
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
-    server: StandIn | Running
-    if os.environ.get("DATAFLIX_TEST_SERVER"):
+    server: Own | Running
+    if variable("HOST"):
         server = Running.of_environment()
     else:
-        server = StandIn(directory=tmp_path_factory.mktemp("server"))
+        server = Own(directory=tmp_path_factory.mktemp("server"))
     server.start()
     yield server
     server.stop()
@@ -154,7 +153,7 @@ def files_with(text: str, directory: Path) -> list[Path]:
 
 def test_a_connection_lost_while_publishing_leaves_the_run_before(recommended, served, server):
     """Each step starts where the one before it ended, since training is what takes long."""
-    if not isinstance(server, StandIn):
+    if not isinstance(server, Own):
         pytest.skip("A server that runs already is not to be killed.")
     jobs = server.variables("python_jobs")
     train = ["train", "--no-evaluate", "--max-iter", "20"]
@@ -162,10 +161,10 @@ def test_a_connection_lost_while_publishing_leaves_the_run_before(recommended, s
     rows = "select count() from ml.recommendations"
     published = server.query("python_jobs", rows)
 
-    (server.directory / "trap").write_text("replace partition")
-    killed, refused = served.many([(train, jobs), (["runs"], jobs)])
+    kills = {"KILLS": f"{server.handlers.process.pid} replace partition"}
+    killed, refused = served.many([(train, jobs | kills), (["runs"], jobs)])
     assert "The connection to ClickHouse was lost" in failure(killed)
-    assert server.process.wait() == -signal.SIGKILL
+    assert server.handlers.process.wait() == -signal.SIGKILL
     message = failure(refused)
     assert f"127.0.0.1:{server.port} cannot be reached: Connection refused" in message
     assert "CLICKHOUSE_HOST" in message

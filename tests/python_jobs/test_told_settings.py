@@ -14,7 +14,7 @@ from python_jobs.commands.model_options import model_options
 from python_jobs.commands.wanted_model import WantedModel
 from python_jobs.errors import UserError
 from python_jobs.evaluation.limits import Limits
-from python_jobs.jobs.options import ScoreOptions, TrainOptions
+from python_jobs.jobs.options import Origin, ScoreOptions, TrainOptions
 from python_jobs.model.settings import Settings
 from python_jobs.model.told_settings import as_pair, changed
 from python_jobs.tracking.record import Summary
@@ -191,7 +191,9 @@ def test_the_pipeline_tells_its_training_all_it_was_told(monkeypatch) -> None:
 
 
 def _job(live: object) -> Any:
-    return SimpleNamespace(tracking=None, live=SimpleNamespace(run=live))
+    return SimpleNamespace(
+        tracking=None, live=SimpleNamespace(ours=live, nothing="nothing is live yet")
+    )
 
 
 @pytest.fixture
@@ -215,12 +217,12 @@ def store(monkeypatch) -> None:
     ("wanted", "live", "settings", "words"),
     [
         (WantedModel("live", {}), "4", NOT_DEFAULT, "those of version 4, which is live"),
-        (WantedModel("live", {}), None, Settings(), "the defaults, as nothing is live"),
+        (WantedModel("live", {}), None, Settings(), "the defaults, as nothing is live yet"),
         (
             WantedModel("live", {"recency": 2.0}),
             None,
             Settings(recency=2.0),
-            "the defaults, as nothing is live, with recency=2.0",
+            "the defaults, as nothing is live yet, with recency=2.0",
         ),
         (WantedModel("defaults", {}), "4", Settings(), ""),
         (
@@ -239,7 +241,11 @@ def store(monkeypatch) -> None:
 )
 def test_whose_settings_they_are_is_said(store, capsys, wanted, live, settings, words) -> None:
     run = SimpleNamespace(model_version=live) if live else None
-    assert wanted.settings(_job(run)) == settings
+    found, origin = wanted.settings(_job(run))
+    assert found == settings
+    versions = {"live": live, "challenger": "3"}
+    version = versions.get(wanted.like)
+    assert origin == Origin(f"v{version}" if version else "", wanted.told)
     # Nothing is said where nobody told any.
     assert capsys.readouterr().err == (f"settings: {words}\n" if words else "")
 

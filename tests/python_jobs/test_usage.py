@@ -2,8 +2,9 @@
 
 import click
 import pytest
+from click.core import ParameterSource
 
-from python_jobs.cli import cli
+from python_jobs.cli import COMMANDS, cli
 
 BAD_USAGE = 2
 WRONG = {
@@ -55,3 +56,40 @@ def test_the_largest_id_and_list_are_taken():
     assert command is not None
     taken = command.make_context("recommend", arguments).params
     assert (taken["user"], taken["top"]) == (2**64 - 1, 2**16 - 1)
+
+
+CONSENT = {("reset", "--yes")}
+"""What answers a question is no setting, and a variable that lies about must not answer it."""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_setting_can_be_given_as_an_environment_variable(name, monkeypatch):
+    context = click.Context(cli)
+    command = cli.get_command(context, name)
+    assert command is not None
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert len(options) >= 3
+    for option in options:
+        flag = option.opts[0]
+        if (name, flag) in CONSENT:
+            assert option.envvar is None
+            continue
+        assert option.envvar, f"{name} {flag} reads no variable"
+        assert option.show_envvar, f"{name} {flag} does not show its variable"
+        # It is read, and not only named.
+        given = {"FLOAT RANGE": "0.5", "ID": "7", "INTEGER": "7", "NAME=VALUE": "recency=0.5"}
+        text = given.get(str(option.metavar or option.type.name).upper(), "3")
+        if isinstance(option.type, click.Choice):
+            text = str(option.type.choices[-1])
+        if option.is_flag:
+            text = "true"
+        if option.metavar == "FILE":
+            continue  # read by the settings' own test
+        variable = option.envvar if isinstance(option.envvar, str) else option.envvar[0]
+        monkeypatch.setenv(variable, text)
+        required = ["RUN"] if name == "rollback" else ["PATH"] if name == "load-movielens" else []
+        if name == "recommend" and flag != "--user":
+            required = ["--user", "1"]
+        parsed = command.make_context(name, required, parent=context)
+        assert parsed.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT, flag
+        monkeypatch.delenv(variable)

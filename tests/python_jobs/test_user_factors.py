@@ -9,14 +9,16 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from python_jobs.interactions.columns import Interactions
-from python_jobs.jobs.user_factors import aligned, user_factors
-from python_jobs.model.factorization import factorize, fold_in
+from python_jobs.jobs.user_factors import UserFactors, aligned, user_factors
+from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings
+from python_jobs.model.stacked import fit, fold_in_users
 from python_jobs.model.weighting import weigh
 from python_jobs.tracking.record import ModelRecord, Summary
 from python_jobs.tracking.registry import RegisteredModel, Version
 
-SETTINGS = Settings(4, recency=1.0, user_scaling=0.5)
+NMF = Settings(4, recency=1.0, user_scaling=0.5)
+TRANSITIONS = replace(NMF, transition_rank=3, transition_power=1.0)
 USERS, MOVIES = 30, 20
 
 
@@ -36,19 +38,23 @@ def interactions() -> Interactions:
     )
 
 
-@pytest.fixture(scope="module")
-def model(interactions: Interactions) -> RegisteredModel:
-    weighed = weigh(interactions.matrix, interactions.last_interacted_at, SETTINGS)
-    fitted = factorize(weighed, SETTINGS)
+@pytest.fixture(scope="module", params=[NMF, TRANSITIONS], ids=["nmf", "transitions"])
+def model(request, interactions: Interactions) -> RegisteredModel:
+    fitted = fit(interactions.matrix, interactions.last_interacted_at, request.param)
     record = ModelRecord(
         W=fitted.W,
         H=fitted.H,
         user_ids=interactions.user_ids,
         movie_ids=interactions.movie_ids,
         fingerprints=interactions.fingerprints,
-        summary=Summary(SETTINGS, {}, {}),
+        summary=Summary(request.param, {}, {}),
+        P=fitted.P,
     )
     return RegisteredModel(Version("dataflix-nmf", "1", "a" * 32), record)
+
+
+def factors_of(interactions: Interactions, model: RegisteredModel) -> UserFactors:
+    return user_factors(interactions, model, model.record.summary.settings)
 
 
 def of_one(interactions: Interactions, user: int) -> Interactions:
@@ -66,7 +72,7 @@ def of_one(interactions: Interactions, user: int) -> Interactions:
 
 
 def test_who_has_not_changed_has_the_row_of_the_fit(interactions, model) -> None:
-    factors = user_factors(interactions, model, SETTINGS)
+    factors = factors_of(interactions, model)
     assert not factors.folded_in.any()
     assert factors.W.tobytes() == model.record.W.tobytes()
 
@@ -77,10 +83,13 @@ def test_who_came_or_changed_is_folded_in(interactions, model) -> None:
     fingerprints[-1] += np.uint64(1)
     user_ids[0], fingerprints[0] = 1, fingerprints[1]
     changed = replace(interactions, fingerprints=fingerprints, user_ids=user_ids)
-    factors = user_factors(changed, model, SETTINGS)
+    factors = factors_of(changed, model)
     assert np.flatnonzero(factors.folded_in).tolist() == [0, USERS - 1]
-    weighed = weigh(interactions.matrix, interactions.last_interacted_at, SETTINGS)
-    expected = fold_in(weighed[[0, USERS - 1]], model.record.H, SETTINGS)
+    settings, P, who = model.record.summary.settings, model.record.P, [0, USERS - 1]
+    matrix, times = interactions.matrix, interactions.last_interacted_at
+    pasts = latest_pasts(matrix, times, settings)[who]
+    rows = weigh(matrix, times, settings)[who]
+    expected = fold_in_users(rows, pasts, model.record.H, P, settings)
     assert factors.W[[0, USERS - 1]].tobytes() == expected.tobytes()
     assert factors.W[1:-1].tobytes() == model.record.W[1:-1].tobytes()
 
@@ -90,18 +99,22 @@ def test_a_user_alone_is_as_among_the_others(interactions, model, changed: bool)
     """`recommend` sees one user and that user's movies, `score` all of them."""
     if changed:
         interactions = replace(interactions, fingerprints=interactions.fingerprints + np.uint64(1))
-    together = user_factors(interactions, model, SETTINGS)
+    together = factors_of(interactions, model)
     for user in range(USERS):
-        alone = user_factors(of_one(interactions, user), model, SETTINGS)
+        alone = factors_of(of_one(interactions, user), model)
         assert alone.W.tobytes() == together.W[user].tobytes()
         assert alone.folded_in.tolist() == [changed]
         assert alone.matrix.toarray().tolist() == together.matrix[[user]].toarray().tolist()
+        assert (alone.past is None) == (together.past is None)
+        if together.past and alone.past:
+            of_user = together.past.latest[[user]].toarray()
+            assert alone.past.latest.toarray().tobytes() == of_user.tobytes()
 
 
 def test_a_model_of_the_first_release_is_folded_in_whole(interactions, model) -> None:
     """Its fingerprints are of another formula; what is folded in is what was fitted."""
     old = replace(model.record, fingerprints=np.arange(USERS, dtype=np.uint64))
-    factors = user_factors(interactions, replace(model, record=old), SETTINGS)
+    factors = factors_of(interactions, replace(model, record=old))
     assert factors.folded_in.all()
     np.testing.assert_allclose(factors.W, model.record.W, atol=0.02 * model.record.W.max())
 

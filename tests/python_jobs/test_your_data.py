@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -12,17 +10,22 @@ from tests.python_jobs.conftest import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/your_data.md").read_text()
 TABLES, VIEWS, MAPPING, NEW_IDS, MAPPED_VIEW = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+(FROM_FILE,) = re.findall(r"`(insert into shop.stars [^`]*)`", PAGE)
+(SAVED_VIEWS,) = re.findall(r"run them with `(.*?)`", PAGE)
 (VARS,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 SHOP = """
 insert into shop.customers values
     (1, 'Ann@Example.com', 'FR', '2024-05-01'), (2, null, 'DE', '2024-05-02');
 insert into shop.films values
     (10, 'Whale Song', ['Documentary', 'Musical'], 1985, 5430), (11, 'The Ferry', [], null, 0);
-insert into shop.stars values
-    (1, 10, 9, '2024-06-01 12:00:00'), (2, 11, 4, '2024-06-05 12:00:00'), (2, 10, 7, null);
 insert into shop.plays values
     (1, 10, '2024-06-01 09:00:00.5', true), (1, 10, '2024-06-02 09:00:00', true),
     (2, 10, '2024-06-03 09:00:00', false), (1, 11, '2024-06-04 09:00:00', true);
+"""
+STARS = """customer_no,film_no,stars,given_at
+1,10,9,2024-06-01 12:00:00
+2,11,4,2024-06-05 12:00:00
+2,10,7,
 """
 CODED = """
 create table shop.coded_films (
@@ -31,23 +34,11 @@ create table shop.coded_films (
 insert into shop.coded_films values ('tt2', 'B', [], 1999, 60), ('tt3', 'C', ['Drama'], 2000, 60);
 """
 ONE_MORE = "insert into shop.coded_films values ('tt1', 'A', [], 2001, 60);"
-RUN = """
-import sys, clickhouse_connect
-client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
-for statement in filter(str.strip, sys.stdin.read().split(";")):
-    client.command(statement)
-"""
 
 
 def run_sql(project, *scripts: str) -> None:
-    """Run statements in the project's embedded ClickHouse, in one process."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, str(project.directory / ".chdb")],
-        input=";".join(scripts),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Run statements in the project's embedded ClickHouse, as the page says."""
+    done = project.python_jobs("sql", "--write", ";\n".join(scripts))
     assert done.returncode == 0, done.stderr
 
 
@@ -55,7 +46,12 @@ def run_sql(project, *scripts: str) -> None:
 def shop(empty_project, tmp_path_factory):
     """A project whose raw tables are the shop's, as the page says."""
     project = empty_project.copy(tmp_path_factory.mktemp("shop"))
-    run_sql(project, TABLES, SHOP, VIEWS)
+    stars = project.directory / "stars.csv"
+    stars.write_text(STARS)
+    run_sql(project, TABLES, SHOP, FROM_FILE.replace("/home/you/stars.csv", str(stars)))
+    (project.directory / "shop.sql").write_text(VIEWS)
+    done = project.python_jobs(*SAVED_VIEWS.split()[1:])
+    assert done.returncode == 0, done.stderr
     settings = project.directory / "dbt_project.yml"
     default = "  raw_database: null\n"
     assert default in settings.read_text()

@@ -13,13 +13,13 @@ renamed as (
         {{ as_id('movie_id') }} as movie_id,
 
         -- strings
-        coalesce(toString(title), '') as title,
-        toLowCardinality(coalesce(toString(director), '')) as director,
+        {{ as_text('title') }} as title,
+        toLowCardinality({{ as_text('director') }}) as director,
 
         -- arrays
         arrayFilter(
             genre -> genre not in ('', '(no genres listed)'),
-            arrayMap(genre -> trim(genre), splitByChar('|', coalesce(toString(genres), '')))
+            arrayMap(genre -> trim(genre), splitByChar('|', {{ as_text('genres') }}))
         ) as genres,
 
         -- numerics

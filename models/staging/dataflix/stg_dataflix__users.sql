@@ -13,8 +13,8 @@ renamed as (
         {{ as_id('user_id') }} as user_id,
 
         -- strings
-        lower(trim(coalesce(toString(email), ''))) as address,
-        toLowCardinality(coalesce(toString(country), '')) as country,
+        lower(trim({{ as_text('email') }})) as address,
+        toLowCardinality({{ as_text('country') }}) as country,
 
         -- timestamps
         {{ as_utc('signed_up_at') }} as signed_up_at

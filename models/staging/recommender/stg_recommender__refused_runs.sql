@@ -14,10 +14,12 @@ renamed as (
         mlflow_run_id,
         model_name,
         model_version,
+        dataset_id,
         dbt_invocation_id,
         git_commit,
 
         -- strings
+        dataset_label,
         job,
         arrayStringConcat(reasons, '; ') as refused_because,
 

@@ -14,6 +14,7 @@ renamed as (
         mlflow_run_id,
         model_name,
         model_version,
+        dataset_id,
         dbt_invocation_id,
         git_commit,
 
@@ -22,6 +23,9 @@ renamed as (
         movies as movie_count,
         interactions as interaction_count,
         recommendations as recommendation_count,
+
+        -- strings
+        dataset_label,
 
         -- maps
         params,

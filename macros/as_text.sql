@@ -1,0 +1,3 @@
+{% macro as_text(column) -%}
+    cast(coalesce(toString({{ column }}), ''), 'String')
+{%- endmacro %}

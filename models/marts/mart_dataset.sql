@@ -1,0 +1,109 @@
+{{
+    config(
+        order_by='(entity, entity_id)',
+    )
+}}
+
+-- With these, of which it says what they hold: depends_on: {{ ref('mart_movies') }}, {{ ref('mart_users') }}
+
+{%- set label = env_var('DATAFLIX_DATASET', '') | replace('\\', '\\\\') | replace("'", "\\'") %}
+
+with
+
+identities as (
+
+    select * from {{ ref('int_identities') }}
+
+),
+
+published_samples as (
+
+    select * from {{ ref('stg_recommender__dataset_samples') }}
+    -- Two names are two data sets; no name is any.
+    where '{{ label }}' in ('', dataset_label) or dataset_label = ''
+
+),
+
+compared as (
+
+    -- What the samples of published runs name, and is here too: does it mean the same?
+    select
+        published_samples.run_id as run_id,
+        published_samples.entity as entity,
+        any(published_samples.dataset_id) as dataset_id,
+        any(published_samples.dataset_label) as dataset_label,
+        max(published_samples.sampled_at) as sampled_at,
+        count() as found,
+        countIf(
+            empty(published_samples.identities)
+            or empty(identities.identities)
+            or hasAny(published_samples.identities, identities.identities)
+        ) as alike
+    from identities
+    inner join published_samples
+        on
+            identities.entity = published_samples.entity
+            and identities.entity_id = published_samples.entity_id
+    group by published_samples.run_id, published_samples.entity
+
+),
+
+same as (
+
+    -- Runs of the data set that is here: of movies and of users, at least half are the same.
+    select
+        run_id,
+        any(dataset_id) as dataset_id,
+        any(dataset_label) as dataset_label,
+        max(sampled_at) as sampled_at
+    from compared
+    group by run_id
+    having count() = 2 and min(alike * 2 >= found)
+
+),
+
+newest as (
+
+    select
+        argMax(dataset_id, (sampled_at, run_id)) as dataset_id,
+        argMax(dataset_label, (sampled_at, run_id)) as dataset_label
+    from same
+
+),
+
+sampled as (
+
+    -- By a hash of the id, so that a data set that grows keeps most of its sample.
+    select * from identities
+    order by cityHash64(entity_id) asc, entity_id asc
+    limit {{ var('dataset_sample') }} by entity
+
+),
+
+fresh as (
+
+    select
+        lower(substring(hex(cityHash64(
+            '{{ label }}', arraySort(groupArray((entity, entity_id, identities)))
+        )), 1, 8)) as dataset_id
+    from sampled
+
+),
+
+labelled as (
+
+    select
+        toLowCardinality(sampled.entity) as entity,
+        sampled.entity_id as entity_id,
+        sampled.identities as identities,
+        toLowCardinality(if(newest.dataset_id = '', fresh.dataset_id, newest.dataset_id))
+            as dataset_id,
+        toLowCardinality(if('{{ label }}' = '', newest.dataset_label, '{{ label }}'))
+            as dataset_label
+    from sampled
+    cross join fresh
+    cross join newest
+
+)
+
+select * from labelled

@@ -1,0 +1,128 @@
+"""The whole model: NMF, and transitions stacked with it where the settings say so.
+
+With W₁ and H₁ of NMF, and W₂ = pasts × P and Q of transitions, β their weight, and n(u) the norm of
+a user's row of a product::
+
+    W = [W₁, β · n₁/n₂ · W₂] / (1 + β),   H = [H₁; Q]
+
+so that W × H is a weighted mean of what both say of a user, each as loud as NMF, in the unit of
+its scores. It is one non-negative W and one H again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from python_jobs.model.factorization import Factorization, factorize, fold_in, one_blas_thread
+from python_jobs.model.pasts import latest_pasts
+from python_jobs.model.settings import Settings
+from python_jobs.model.transitions import Transitions, fit_transitions
+from python_jobs.model.weighting import weigh
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Floats = NDArray[np.float32]
+
+
+def fit(
+    matrix: csr_matrix,
+    timestamps: NDArray[np.int64],
+    settings: Settings,
+    on_step: Callable[[], None] | None = None,
+) -> Factorization:
+    """Fit what the settings say.
+
+    Parameters
+    ----------
+    matrix
+        Scores as they are, float32 CSR with sorted indices, users × movies, all positive.
+    timestamps
+        Last interaction of each stored cell, in the order of ``matrix.data``.
+    settings
+        All of them count. Without transitions it is NMF, to the bit.
+    on_step
+        Called as often as :func:`steps` says.
+    """
+    fitted = factorize(weigh(matrix, timestamps, settings), settings, on_step)
+    if not settings.transition_rank:
+        return fitted
+    transitions = fit_transitions(matrix, timestamps, settings, on_step)
+    return stack(fitted, transitions, latest_pasts(matrix, timestamps, settings), settings)
+
+
+def steps(settings: Settings) -> int:
+    """Return how many steps a fit has."""
+    transitions = settings.transition_seeds * settings.transition_iterations
+    return len(settings.ranks) + (transitions if settings.transition_rank else 0)
+
+
+def stack(
+    nmf: Factorization, transitions: Transitions, pasts: csr_matrix, settings: Settings
+) -> Factorization:
+    """Return both as one model; ``pasts`` are of the users of the fit."""
+    W = stacked_users(nmf.W, nmf.H, pasts @ transitions.P, transitions.Q, settings)
+    return replace(nmf, W=W, H=np.vstack([nmf.H, transitions.Q]), P=transitions.P)
+
+
+def fold_in_users(
+    rows: csr_matrix, pasts: csr_matrix | None, H: Floats, P: Floats | None, settings: Settings
+) -> Floats:
+    """Return factors of users by what they have done, with H and P held fixed.
+
+    Parameters
+    ----------
+    rows
+        Their scores, weighed as those of the fit were, users × movies.
+    pasts
+        The same cells as :func:`latest_pasts` has them; None where P is.
+    H, P
+        As :func:`fit` returned them.
+    settings
+        What the model was fitted with.
+
+    Returns
+    -------
+    (users, k) float32
+        Each row has the same bits for any number of threads, and for one user as for all of them.
+    """
+    if P is None or pasts is None:
+        return fold_in(rows, H, settings)
+    own = H.shape[0] - P.shape[1]
+    folded = fold_in(rows, H[:own], settings)
+    return stacked_users(folded, H[:own], pasts @ P, H[own:], settings)
+
+
+def stacked_users(W: Floats, H: Floats, V: Floats, Q: Floats, settings: Settings) -> Floats:
+    """Return NMF's user factors W and transitions' V, side by side, V as loud as W.
+
+    A user of whom NMF says nothing has V at norm 1: such a user's order is all that counts.
+    """
+    weight = settings.transition_weight
+    loudness, norms = norms_of_products(W, H), norms_of_products(V, Q)
+    loudness[loudness == 0] = 1.0
+    factors = np.divide(weight * loudness, norms, out=np.zeros_like(norms), where=norms > 0)
+    beside = V * factors[:, np.newaxis].astype(np.float32)
+    return (np.hstack([W, beside]) / np.float32(1 + weight)).astype(np.float32, copy=False)
+
+
+def norms_of_products(W: Floats, H: Floats) -> NDArray[np.float64]:
+    """Return the norm of each row of W × H, without making the product."""
+    from python_jobs.compiled import over_users
+    from python_jobs.model.transitions_kernel import product_norms
+
+    tall = H.astype(np.float64)
+    with one_blas_thread():
+        gram = tall @ tall.T
+    factors, norms = np.ascontiguousarray(W, np.float32), np.empty(W.shape[0])
+
+    def measure(span: slice) -> None:
+        product_norms(factors[span], gram, norms[span])
+
+    over_users(measure, W.shape[0])
+    return norms
