@@ -27,8 +27,8 @@ per_genre as (
     select
         genre,
         toUInt32(count()) as movie_count,
-        sum(reach.seen_user_count) as seen_count,
-        sum(reach.recommended_user_count) as recommended_count
+        sum(seen_user_count) as seen_count,
+        sum(recommended_user_count) as recommended_count
     from reach
     array join genres as genre
     group by genre

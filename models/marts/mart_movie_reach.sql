@@ -52,7 +52,7 @@ known_users as (
         select user_id from users
         union all
         select user_id from recommendations
-    )
+    ) as everybody
 
 ),
 

@@ -55,7 +55,7 @@ counted as (
         list,
         genre,
         toUInt32(arrayCount(listed -> listed = genre, listed_genres)) as movie_count,
-        toUInt32(lists.list_length) as list_movie_count,
+        toUInt32(list_length) as list_movie_count,
         toFloat32(movie_count / list_movie_count) as share
     from lists
     array join arrayDistinct(listed_genres) as genre

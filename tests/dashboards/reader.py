@@ -45,9 +45,9 @@ class Reader:
     def _gone(self, request: Any, outcome: str) -> None:
         """Keep a request to another host, unless the page's policy kept it from being sent."""
         address = urlsplit(request.url)
-        if address.scheme in ("http", "https") and address.hostname != "127.0.0.1":
-            if outcome != "csp":
-                self.elsewhere.append(f"{request.url}: {outcome}")
+        is_ours = address.hostname == "127.0.0.1" or address.scheme in ("data", "blob")
+        if not is_ours and outcome != "csp":
+            self.elsewhere.append(f"{request.url}: {outcome}")
 
     def _answered(self, response: Any) -> None:
         if CHART_DATA not in response.url:
