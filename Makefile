@@ -38,9 +38,11 @@ test-server: .venv/dev
 test-schedulers: .venv/dev
 	@$(BIN)/python tests/schedulers.py
 
-# Both dashboards as a reader's browser shows them, in a Superset of the tests' own.
+# Both dashboards as a reader's browser shows them, in a Superset of the tests' own. The README's pictures
+# are made with PICTURES=docs/images.
+PICTURES ?= target/dashboards
 test-dashboards: .venv/dev .venv-superset/installed
-	@$(BIN)/pytest -n 0 tests/dashboards
+	@PICTURES='$(PICTURES)' $(BIN)/pytest -n 0 tests/dashboards
 
 # Whether the tests notice what tests/mutants.toml breaks, one thing at a time, in a copy of the tree.
 # Some of them only: make mutants ONLY=gate.py
