@@ -27,6 +27,7 @@ from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
+from python_jobs.publishing.refusals import record_refusal
 from python_jobs.publishing.rows import Ranked, require_top, tables_of
 from python_jobs.ranking.explanations import Past
 from python_jobs.tracking.registry import load_summary
@@ -56,7 +57,7 @@ class TrainReport:
     short_lists: int
     """Users whose lists are shorter than asked for: they have seen nearly everything."""
     warnings: list[str]
-    """What was left undone after the run became current."""
+    """What was left undone after the run became current, or was refused."""
 
 
 def train(
@@ -124,7 +125,11 @@ def train(
                 tables = tables_of(ranked, live.dataset, phases, bar)
                 run = place_rows(warehouse, run, tables)
         log_metrics(phases.metrics())
-    warnings = go_live(warehouse, tracking, run, live, options.keep) if goes_live else []
+    warnings = []
+    if goes_live:
+        warnings = go_live(warehouse, tracking, run, live, options.keep)
+    elif options.publish:
+        warnings = record_refusal(warehouse, run, "train", verdict.reasons)
     short = short_lists(interactions, options.top)
     return TrainReport(run, goes_live, assessment, verdict, compared_with, short, warnings)
 

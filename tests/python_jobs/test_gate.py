@@ -109,6 +109,11 @@ def test_a_refusal_says_why_and_what_stays():
     assert "still current, and MLflow's aliases are what they were" in str(error)
 
 
+REFUSED = """
+select job, model_version, run_id = mlflow_run_id, length(reasons), reasons[1],
+    metrics['ndcg_at_10'] > 0, params['algorithm'], users
+from ml.refused_runs order by refused_at
+"""
 RUNS: dict[str, list[Command | tuple[Command, dict[str, str]]]] = {
     "before": [],
     "sabotaged": [SABOTAGED],
@@ -135,6 +140,7 @@ RUNS: dict[str, list[Command | tuple[Command, dict[str, str]]]] = {
     "recommendations": [["query", KEPT.format("recommendations")]],
     "similar_movies": [["query", KEPT.format("similar_movies")]],
     "movie_factors": [["query", KEPT.format("movie_factors")]],
+    "refused": [["query", REFUSED]],
 }
 """One after the other; what is looked at is the last command of each, and what it leaves."""
 
@@ -206,6 +212,35 @@ def test_a_mart_that_collapsed_is_published_by_neither_train_nor_score(gated):
     refused = client.get_run(client.get_model_version("dataflix-nmf", "5").run_id)
     assert refused.data.params["max_shrink"] == "0.2"
     assert refused.data.metrics["gate_passed"] == 0
+
+
+def test_what_was_refused_is_kept_with_its_reasons(gated):
+    _, outcomes, _ = gated
+    kept = rows_of(outcomes["refused"])
+    assert [row[:4] for row in kept] == [
+        ["train", "2", 1, 2],
+        ["train", "5", 1, 2],
+        ["score", "4", 0, 2],
+        ["train", "6", 1, 1],
+    ]
+    reasons = [row[4] for row in kept]
+    assert reasons[0].startswith("its NDCG@10 on held-out interactions is")
+    assert reasons[1] == reasons[2]
+    assert reasons[1].startswith("the mart has lost 66% of its users")
+    assert reasons[3].startswith("nobody has enough interactions")
+    assert [row[5:] for row in kept][:2] == [[1, "NMF", 295], [1, "NMF", 100]]
+
+
+def test_that_a_refusal_could_not_be_kept_is_a_warning_and_it_is_refused(trained_project, tmp_path):
+    """As before the `dbt run` that an upgrade asks for."""
+    project = trained_project.copy(tmp_path)
+    _, refused = project.many([["execute", "drop table ml.refused_runs sync"], SABOTAGED])
+    assert refused.returncode == 3
+    assert "Version 2 was not published: its NDCG@10" in refused.stderr
+    assert (
+        "Warning: That it was refused is not in ml.refused_runs, which dashboards" in refused.stderr
+    )
+    assert "run `dbt run` once" in refused.stderr
 
 
 def test_force_publishes_and_is_recorded(gated):
