@@ -70,7 +70,7 @@ WRONG = {
         {},
         ["list of 201", "from 1 to 200"],
     ),
-    "an unknown run": (["rollback", "nonsense"], {}, ["No run nonsense", "python_jobs runs"]),
+    "an unknown run": (["rollback", "nonsense"], {}, ["No run nonsense", "These are kept: "]),
     "an unknown model": (
         ["train", "--like", "nonsense"],
         {},

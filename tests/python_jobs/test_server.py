@@ -175,7 +175,7 @@ def test_a_connection_lost_while_publishing_leaves_the_run_before(recommended, s
     server.age_files()
     server.start()
     sql = "select name from system.tables where database = 'ml' and name like '%__staging_%'"
-    assert len(server.query("python_jobs", sql)) == 3
+    assert len(server.query("python_jobs", sql)) == 4
     assert server.runs() == [before]
     assert server.query("python_jobs", rows) == published
 
@@ -187,7 +187,7 @@ def test_a_connection_lost_while_publishing_leaves_the_run_before(recommended, s
     assert rolled_back.returncode == 0, rolled_back.stderr
     now, after, first = server.runs()
     assert now == first == before != after
-    assert re.search(rf"current\s+{before}", shown.stdout)
+    assert re.search(rf"current\s+{before[:8]}", shown.stdout)
 
 
 def test_no_password_is_left_behind(served, server):
