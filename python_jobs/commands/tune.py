@@ -42,9 +42,9 @@ def command(
 ) -> None:
     """Search better settings, and register the best as challenger; publish nothing.
 
-    Rank, regularisation, initialisation, score weights and ensembles are searched, from the
-    settings given, each trial as a nested MLflow run. The best is judged on a part of the data
-    that the search never saw. `python_jobs train --like challenger` puts it before the gate.
+    Rank, regularisation, initialisation, score weights, ensembles and transitions are searched,
+    from the settings given, each trial as a nested MLflow run. The best is judged on a part of the
+    data that the search never saw. `python_jobs train --like challenger` puts it before the gate.
 
     \b
     Example:

@@ -9,11 +9,13 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from benchmarks.generate import TASTES, Size, queries
+from benchmarks.ordered_peers import ridge_scores
 from benchmarks.page import anchor, render
 from benchmarks.peers import compare
 from benchmarks.run import phases_of
 from benchmarks.scratch import measured
 from benchmarks.usual_recipe import all_cells, recommend
+from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.progress import Phases
 from python_jobs.ranking.top_n import top_n
@@ -171,3 +173,16 @@ def test_the_page_shows_the_pipeline_and_what_it_is_made_of():
     linked = re.findall(r"\(#(.+)\)$", page, re.MULTILINE)
     headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
     assert linked == [anchor(heading) for heading in headings[1:]]
+
+
+def test_the_directed_ridge_says_what_comes_next():
+    """Half go 0 → 1, half 1 → 2; movie 3, seen once, is left out."""
+    rows = [[0, 1], [1, 2]] * 4 + [[0, 3], [0], [1]]
+    users = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    times = np.concatenate([np.arange(len(row)) for row in rows])
+    ones = np.ones(users.size, np.float32)
+    train = csr_matrix((ones, (users, np.concatenate(rows))), shape=(len(rows), 4))
+    split = Holdout(train, train, times, "temporal")
+    params = {"transition_shrinkage": 1e-6, "transition_long_share": 0.0}
+    scores = ridge_scores(split, {**params, "transition_horizon": 1.0})
+    np.testing.assert_allclose(scores[-2:], [[0, 1, 0, 0], [0, 0, 1, 0]], atol=1e-4)
