@@ -55,7 +55,9 @@ def tune(peer: Peer, split: Holdout, validations: list[Holdout], minutes: float)
     for point in peer.begin:
         study.enqueue_trial(point)
     end = monotonic() + minutes * 60
-    while not study.trials or (monotonic() < end and len(study.trials) < peer.most_trials):
+    done = 0  # study.trials holds what waits to be tried as well
+    while not done or (monotonic() < end and done < peer.most_trials):
+        done += 1
         trial = study.ask()
         params = peer.suggest(trial, split)
         trial.set_user_attr("params", params)

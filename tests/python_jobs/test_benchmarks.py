@@ -3,6 +3,8 @@
 import json
 import re
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from benchmarks.generate import TASTES, Size, queries
 from benchmarks.ordered_peers import ridge_scores
 from benchmarks.page import anchor, render
 from benchmarks.peers import compare
+from benchmarks.quality_peers import Peer, tune
 from benchmarks.run import phases_of
 from benchmarks.scratch import measured
 from benchmarks.usual_recipe import all_cells, recommend
@@ -186,3 +189,22 @@ def test_the_directed_ridge_says_what_comes_next():
     params = {"transition_shrinkage": 1e-6, "transition_long_share": 0.0}
     scores = ridge_scores(split, {**params, "transition_horizon": 1.0})
     np.testing.assert_allclose(scores[-2:], [[0, 1, 0, 0], [0, 0, 1, 0]], atol=1e-4)
+
+
+def test_a_peer_is_tried_from_what_it_begins_with():
+    """As often as it says, what it begins with included, however little time there is."""
+    split = Holdout(csr_matrix((1, 1)), csr_matrix((1, 1)), np.empty(0, np.int64), "temporal")
+    tried = []
+
+    def judge(_, params):
+        tried.append(params["weight"])
+        return SimpleNamespace(metrics={"ndcg_at_10": params["weight"] % 3})
+
+    def suggest(trial, _):
+        return {"weight": trial.suggest_categorical("weight", [1, 2, 3])}
+
+    begin = tuple({"weight": weight} for weight in (1, 2, 3))
+    peer: Any = Peer("peer", suggest, judge, begin, most_trials=3)
+    assert tune(peer, split, [split], minutes=1.0) == {"weight": 2}
+    assert tried == [1, 2, 3]
+    assert tune(peer, split, [split], minutes=0.0) == {"weight": 1}
