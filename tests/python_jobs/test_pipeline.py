@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 CURRENT_LISTS = """
 select user_id, rank, movie_id, score, reason, because_movie_id
@@ -178,12 +179,28 @@ def test_mlflow_holds_what_the_run_was(twice, artifacts):
         "user_features.npy",
         "movie_features.npy",
         "metadata.json",
+        "pictures",
+        "latent_features.json",
     }
     champion = client.get_model_version_by_alias("dataflix-nmf", "champion")
     assert champion.run_id == run.info.run_id
     stored = [path.name for path in folder.parents[1].rglob("*") if path.is_file()]
     assert "model.skops" in stored
     assert not [name for name in stored if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
+
+
+def test_a_run_shows_its_pictures_beside_its_figures(twice, artifacts):
+    project, _ = twice
+    _, _, folder = artifacts
+    for name in ("ndcg_by_activity.png", "reach.png"):
+        with Image.open(folder / "pictures" / name) as picture:
+            assert picture.size == (700, 420)
+            assert len(picture.convert("RGB").getcolors(maxcolors=10**6)) > 10
+    table = json.loads((folder / "latent_features.json").read_text())
+    assert table["columns"] == ["feature", "genres", "movies"]
+    marts = "select feature, label, arrayStringConcat(titles, '; ') from "
+    marts += "analytics.mart_latent_features order by feature"
+    assert table["data"] == project.query(marts)
 
 
 def test_the_logged_model_loads_and_folds_in(twice, artifacts):
@@ -204,7 +221,7 @@ def test_dashboards_show_the_current_run_with_names_and_reasons(twice):
     project, _ = twice
     rows = project.query(
         """
-        select count(), countIf(title = ''), countIf(reason = 'factors' and because_title = '')
+        select count(), countIf(title = ''), countIf(reason = 'factors' and (because_title = '' or because_movie_id is null))
         from analytics.mart_user_recommendations
         """
     )
@@ -228,7 +245,7 @@ def test_rolling_back_and_forth(twice, tmp_path):
         assert done.returncode == 0, done.stderr
         assert client.get_model_version_by_alias("dataflix-nmf", "champion").version == int(version)
         project.dbt("run", "--select", "source:recommender+")
-        assert project.query(SHOWN) == [[version]]
+        assert project.query(SHOWN) == [[int(version)]]
     listed = project.python_jobs("runs").stdout
     assert listed.index(second) < listed.index(first)
 
