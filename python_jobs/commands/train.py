@@ -78,7 +78,7 @@ def command(
         python_jobs train --max-components 20 --no-publish
     """
     # skops first: its import looks through every module that is loaded.
-    needed = ("skops.io", "python_jobs.jobs.train", *KERNELS)
+    needed = ("skops.io", "python_jobs.jobs.train", "matplotlib.figure", *KERNELS)
     with tracked_session(dbt, experiment, model_name, *needed) as job:
         from python_jobs.commands.screens import show_training
         from python_jobs.evaluation.gate import refusal

@@ -64,6 +64,10 @@ class Evaluation:
     """Rows of the users that were judged, ascending."""
     per_user: dict[str, NDArray[np.float64]]
     """The first five of each of these users, for comparisons in pairs."""
+    seen_share: NDArray[np.float64]
+    """For each movie the share of all users who have seen it in the training part, 0 to 1."""
+    recommended_share: NDArray[np.float64]
+    """For each movie the share of the judged users who have it on their list, 0 to 1."""
 
 
 def judged_users(holdout: Holdout) -> NDArray[np.int64]:
@@ -99,7 +103,10 @@ def evaluate_lists(
     if genres is not None:
         metrics |= of_genres(lists, holdout.train[users], genres)
     activity = np.diff(holdout.train.indptr)[users]
-    return Evaluation(metrics, _by_activity(per_user, activity), users, per_user)
+    seen = np.bincount(holdout.train.indices, minlength=catalogue) / holdout.train.shape[0]
+    listed = np.bincount(recommended, minlength=catalogue) / max(users.size, 1)
+    by_activity = _by_activity(per_user, activity)
+    return Evaluation(metrics, by_activity, users, per_user, seen, listed)
 
 
 def popularity_ranks(train: csr_matrix) -> NDArray[np.int64]:

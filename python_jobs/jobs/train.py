@@ -20,6 +20,7 @@ from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, version_of
 from python_jobs.jobs.naming import train_name
 from python_jobs.jobs.options import TrainOptions
+from python_jobs.jobs.pictures import log_run_pictures
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
 from python_jobs.model.factorization import Factorization
 from python_jobs.model.pasts import latest_pasts
@@ -117,6 +118,7 @@ def train(
                 metrics,
                 tags,
             )
+            log_run_pictures(warehouse, tracking, interactions.movie_ids, fitted.H, assessment)
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
             past = past_of(interactions, fitted, options.settings)

@@ -13,6 +13,7 @@ from python_jobs.interactions.genres import read_genres
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.naming import fit_params, tune_name
 from python_jobs.jobs.options import Origin
+from python_jobs.jobs.pictures import log_run_pictures
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags
 from python_jobs.model.settings import Settings
 from python_jobs.model.stacked import fit, steps
@@ -102,6 +103,7 @@ def tune(
             run = log_run(
                 tracking, run_id, interactions, dataset, fitted, best, asked, metrics, tags
             )
+            log_run_pictures(warehouse, tracking, interactions.movie_ids, fitted.H, assessment)
         set_alias(tracking, tracking.model_name, CHALLENGER, run.model_version)
     return TuneReport(found, started_with, assessment, run)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.python_jobs.conftest import rows_of
 
@@ -57,7 +58,8 @@ select
 RUNS = "select run_id, model_version from ml.training_runs order by published_at"
 SHOWN = "select distinct model_version from analytics.mart_user_recommendations"
 BROKEN_SHOWN = """
-select count(), countIf(title = ''), countIf(reason = 'factors' and because_title = '')
+select count(), countIf(title = ''), 
+    countIf(reason = 'factors' and (because_title = '' or because_movie_id is null))
 from analytics.mart_user_recommendations
 """
 COUNTS = """
@@ -201,12 +203,28 @@ def test_mlflow_holds_what_the_run_was(twice, artifacts):
         "user_features.npy",
         "movie_features.npy",
         "metadata.json",
+        "pictures",
+        "latent_features.json",
     }
     champion = client.get_model_version_by_alias("dataflix-nmf", "champion")
     assert champion.run_id == run.info.run_id
     stored = [path.name for path in folder.parents[1].rglob("*") if path.is_file()]
     assert "model.skops" in stored
     assert not [name for name in stored if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
+
+
+def test_a_run_shows_its_pictures_beside_its_figures(twice, artifacts):
+    project, *_ = twice
+    _, _, folder = artifacts
+    for name in ("ndcg_by_activity.png", "reach.png"):
+        with Image.open(folder / "pictures" / name) as picture:
+            assert picture.size == (700, 420)
+            assert len(picture.convert("RGB").getcolors(maxcolors=10**6)) > 10
+    table = json.loads((folder / "latent_features.json").read_text())
+    assert table["columns"] == ["feature", "genres", "movies"]
+    marts = "select feature, label, arrayStringConcat(titles, '; ') from "
+    marts += "analytics.mart_latent_features order by feature"
+    assert table["data"] == project.query(marts)
 
 
 def test_the_logged_model_loads_and_folds_in(twice, artifacts):
