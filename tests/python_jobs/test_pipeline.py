@@ -221,7 +221,10 @@ def test_dashboards_show_the_current_run_with_names_and_reasons(twice):
     project, _ = twice
     rows = project.query(
         """
-        select count(), countIf(title = ''), countIf(reason = 'factors' and (because_title = '' or because_movie_id is null))
+        select
+            count(),
+            countIf(title = ''),
+            countIf(reason = 'factors' and (because_title = '' or because_movie_id is null))
         from analytics.mart_user_recommendations
         """
     )
