@@ -35,7 +35,7 @@ test-server: .venv/dev
 
 # What docs/schedulers.md shows, given to the real programs; Airflow, Cosmos and Dagster are installed in
 # a directory that is thrown away, in minutes.
-test-schedulers: .venv/dev
+test-schedulers: .venv/dev profiles.yml
 	@$(BIN)/python tests/schedulers.py
 
 # Both dashboards as a reader's browser shows them, in a Superset of the tests' own. The README's pictures

@@ -4,9 +4,9 @@
     )
 }}
 
--- With these, of which it says what they hold: depends_on: {{ ref('mart_movies') }}, {{ ref('mart_users') }}
-
-{%- set label = env_var('DATAFLIX_DATASET', '') | replace('\\', '\\\\') | replace("'", "\\'") %}
+-- It says what these two hold, and is built with them:
+-- depends_on: {{ ref('mart_movies') }}
+-- depends_on: {{ ref('mart_users') }}
 
 with
 
@@ -20,7 +20,7 @@ published_samples as (
 
     select * from {{ ref('stg_recommender__dataset_samples') }}
     -- Two names are two data sets; no name is any.
-    where '{{ label }}' in ('', dataset_label) or dataset_label = ''
+    where {{ dataset_label() }} in ('', dataset_label) or dataset_label = ''
 
 ),
 
@@ -33,12 +33,12 @@ compared as (
         any(published_samples.dataset_id) as dataset_id,
         any(published_samples.dataset_label) as dataset_label,
         max(published_samples.sampled_at) as sampled_at,
-        count() as found,
+        count() as still_here,
         countIf(
             empty(published_samples.identities)
             or empty(identities.identities)
             or hasAny(published_samples.identities, identities.identities)
-        ) as alike
+        ) as unchanged
     from identities
     inner join published_samples
         on
@@ -48,7 +48,7 @@ compared as (
 
 ),
 
-same as (
+matching as (
 
     -- Runs of the data set that is here: of movies and of users, at least half are the same.
     select
@@ -58,7 +58,7 @@ same as (
         max(sampled_at) as sampled_at
     from compared
     group by run_id
-    having count() = 2 and min(alike * 2 >= found)
+    having count() = 2 and min(unchanged * 2 >= still_here)
 
 ),
 
@@ -67,7 +67,7 @@ newest as (
     select
         argMax(dataset_id, (sampled_at, run_id)) as dataset_id,
         argMax(dataset_label, (sampled_at, run_id)) as dataset_label
-    from same
+    from matching
 
 ),
 
@@ -84,7 +84,7 @@ fresh as (
 
     select
         lower(substring(hex(cityHash64(
-            '{{ label }}', arraySort(groupArray((entity, entity_id, identities)))
+            {{ dataset_label() }}, arraySort(groupArray((entity, entity_id, identities)))
         )), 1, 8)) as dataset_id
     from sampled
 
@@ -98,8 +98,9 @@ labelled as (
         sampled.identities as identities,
         toLowCardinality(if(newest.dataset_id = '', fresh.dataset_id, newest.dataset_id))
             as dataset_id,
-        toLowCardinality(if('{{ label }}' = '', newest.dataset_label, '{{ label }}'))
-            as dataset_label
+        toLowCardinality(
+            if({{ dataset_label() }} = '', newest.dataset_label, {{ dataset_label() }})
+        ) as dataset_label
     from sampled
     cross join fresh
     cross join newest

@@ -147,6 +147,13 @@ measured as (
         {{ metric('catalogue_coverage', 'holdout_coverage') }},
         {{ metric('mean_popularity_rank') }},
 
+        -- what the lists are like, whether or not they hit
+        {{ metric('gini_index') }},
+        {{ metric('novelty') }},
+        {{ metric('long_tail_share') }},
+        {{ metric('intra_list_diversity') }},
+        {{ metric('genre_miscalibration') }},
+
         -- the baselines' ranking of the same
         {{ metric('popularity_ndcg_at_10') }},
         {{ metric('puresvd_ndcg_at_10') }},

@@ -30,4 +30,5 @@ def command(wanted: WantedModel, dbt: DbtOptions) -> None:
     from python_jobs.commands.steps import dashboards_follow, refresh, run_steps
 
     dbt.require_profile()
+    dbt.require_writable()
     run_steps((*refresh(wanted.words()), *dashboards_follow(dbt)), dbt)

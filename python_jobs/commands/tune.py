@@ -43,8 +43,9 @@ def command(
     """Search better settings, and register the best as challenger; publish nothing.
 
     Rank, regularisation, initialisation, score weights and ensembles are searched, from the
-    settings given, each trial as a nested MLflow run. The best is judged on a part of the data
-    that the search never saw. `python_jobs train --like challenger` puts it before the gate.
+    settings given. The best is judged on a part of the data that the search never saw. The trials
+    are not: they are apart in MLflow, in an experiment whose name ends in -trials.
+    `python_jobs train --like challenger` puts the best before the gate.
 
     \b
     Example:

@@ -1,0 +1,3 @@
+{% macro dataset_label() -%}
+    '{{ env_var('DATAFLIX_DATASET', '') | replace('\\', '\\\\') | replace("'", "\\'") }}'
+{%- endmacro %}
