@@ -29,7 +29,7 @@ CALLS = {
 OF_A_USER = ("mart_users", "mart_user_recommendations", "mart_user_history", "mart_user_genres")
 REFUSED = "kind = 'refused'"
 MANY = """
-insert into ml.training_runs select * replace (
+insert into ml.training_runs select live.* replace (
     concat('run', toString(number)) as run_id,
     concat('run', toString(number)) as mlflow_run_id,
     toString(number + 100) as model_version,
