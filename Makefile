@@ -4,11 +4,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-server test-schedulers mutants format lint lint-ruff lint-imports lint-mypy lint-sql \
-	lint-dbt bench bench-quality docs lock audit clean purge
+.PHONY: demo dashboards dashboards-export test test-server test-dashboards test-schedulers mutants format \
+	lint lint-ruff lint-imports lint-mypy lint-sql lint-dbt bench bench-quality docs lock audit clean purge
 
 demo: .venv/runtime profiles.yml
 	@$(BIN)/python_jobs demo
+
+# The dashboards in Superset, which has an environment of its own: it wants older libraries than ours.
+PORT ?= 8088
+SUPERSET := .venv-superset/bin
+
+dashboards: .venv/runtime profiles.yml .venv-superset/installed
+	@test -n "$(DATAFLIX_DASHBOARDS_URI)" || $(BIN)/python_jobs snapshot
+	@exec $(SUPERSET)/python dashboards/serve.py --port $(PORT)
+
+# What was changed in Superset's pages, back into dashboards/bundle.
+dashboards-export: .venv-superset/installed
+	@$(SUPERSET)/python dashboards/export.py
 
 test: .venv/dev lint
 	@$(BIN)/pytest
@@ -23,8 +35,14 @@ test-server: .venv/dev
 
 # What docs/schedulers.md shows, given to the real programs; Airflow, Cosmos and Dagster are installed in
 # a directory that is thrown away, in minutes.
-test-schedulers: .venv/dev
+test-schedulers: .venv/dev profiles.yml
 	@$(BIN)/python tests/schedulers.py
+
+# Both dashboards as a reader's browser shows them, in a Superset of the tests' own. The README's pictures
+# are made with PICTURES=docs/images.
+PICTURES ?= target/dashboards
+test-dashboards: .venv/dev .venv-superset/installed
+	@PICTURES='$(PICTURES)' $(BIN)/pytest -n 0 tests/dashboards
 
 # Whether the tests notice what tests/mutants.toml breaks, one thing at a time, in a copy of the tree.
 # Some of them only: make mutants ONLY=gate.py
@@ -60,12 +78,12 @@ lint-dbt: .venv/dev profiles.yml
 
 # What can be made again, the virtual environment included.
 clean:
-	rm -rf target logs .user.yml .venv build *.egg-info \
+	rm -rf target logs .user.yml .venv .venv-superset build *.egg-info \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What cannot: the embedded database, the MLflow store, the profile.
-KEPT = $(wildcard .chdb mlflow.db* mlruns profiles.yml)
+# What cannot: the embedded database, the dashboards as changed, the MLflow store, the profile.
+KEPT = $(wildcard .chdb .dashboards mlflow.db* mlruns profiles.yml)
 purge:
 	@test -n "$(KEPT)" || { echo 'There is nothing to remove.'; exit; }; \
 	echo 'This cannot be undone. It removes: $(KEPT)'; \
@@ -113,9 +131,26 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 	@$(INSTALL) --require-hashes -r requirements.lock -r requirements-dev.lock
 	@touch $@
 
+SUPERSET_PYTHON ?= $(PYTHON)
+.venv-superset/bin/python:
+	@for python in '$(SUPERSET_PYTHON)' python3.12 python3.11; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+			&& "$$python" -m venv .venv-superset && exit; \
+	done; \
+	echo 'Superset 6.1 needs Python 3.11 or 3.12, and $(SUPERSET_PYTHON), python3.12 and python3.11 are' \
+		'neither. Install one, or name it: make dashboards SUPERSET_PYTHON=/path/to/python3.12' >&2; \
+	exit 1
+
+.venv-superset/installed: .venv-superset/bin/python dashboards/requirements.lock
+	@echo 'Installing Superset into .venv-superset: 1.5 GB, a few minutes, once.'
+	@$(SUPERSET)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes -r dashboards/requirements.lock
+	@touch $@
+
 # Pins stay where they are unless pyproject.toml forbids it; to renew them: make lock UPGRADE=--upgrade
-RESOLVE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-package pip --no-strip-extras --no-annotate --no-header --quiet $(UPGRADE)
+RESOLVE = $(COMPILE) pyproject.toml
 
 lock: .venv/dev
 	@$(BIN)/python -c 'import tomllib; \
@@ -123,3 +158,4 @@ lock: .venv/dev
 		| $(RESOLVE) - --output-file requirements.lock
 	@$(RESOLVE) --all-extras --constraint requirements.lock --output-file requirements-dev.lock \
 		$$(sed -n 's/^\([a-z0-9-]*\)[=[].*/--no-emit-package \1/p' requirements.lock)
+	@$(COMPILE) dashboards/requirements.txt --output-file dashboards/requirements.lock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.scratch import Cost
+from benchmarks.scratch import TRANSITION_RANK, Cost
 
 PHASES = (
     *("start", "read", "evaluate", "fit", "metrics", "log"),
@@ -55,6 +55,12 @@ at the same rank with its defaults (15 iterations): another model, whose lists a
 [quality](quality.md) and not here. scikit-learn's NMF has our settings and the matrix as SciPy has
 it; its factors are the same as ours where every bit is.
 """
+ABOUT_TRANSITIONS = f"""
+`python_jobs train --set transition_rank={TRANSITION_RANK} --no-evaluate --no-publish`: the fit is
+NMF with k = 10 and [transitions](collaborative_filtering.md#transitions-what-comes-next) with
+k = {TRANSITION_RANK} and 50 iterations. implicit's ALS of the same rank has its defaults (15
+iterations).
+"""
 ABOUT_START = """
 300 users and 200 movies, so that there is next to no work. While dbt reads the project in a process
 of its own, on another core, the command imports what it needs; then it opens ClickHouse and MLflow.
@@ -90,6 +96,7 @@ def render(results: dict[str, Any]) -> str:
         if "usual" in size
     }
     sections["implicit and scikit-learn on the same matrix"] = [ABOUT_PEERS, peers_table(sizes)]
+    sections["Learning what comes next"] = [ABOUT_TRANSITIONS, transitions_table(sizes)]
     contents = "\n".join(f"- [{name}](#{anchor(name)})" for name in sections)
     machine = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
     parts = [
@@ -221,3 +228,24 @@ def peers_table(sizes: dict[str, dict[str, Any]]) -> str:
         ):
             rows.append((f"{what}, {name}", f"{took:.2f}", "", "", "", ""))
     return table(("", "seconds", "users/s", "identical lists", "tied", "other"), rows)
+
+
+def transitions_table(sizes: dict[str, dict[str, Any]]) -> str:
+    """Return what a fit with transitions takes, beside one without and ALS."""
+    rows = []
+    for name, size in sizes.items():
+        if not (found := size.get("transitions")):
+            continue
+        fit, peak = found["fit"], found["train"]["peak_rss_mib"]
+        costs = {
+            "our fit, NMF and transitions": (fit["wall_seconds"], fit["cpu_seconds"], peak),
+            "our fit, NMF alone": (
+                seconds(size["phases"], ["fit"]), size["phases"]["fit"]["cpu_seconds"],
+                size["phases"]["fit"]["peak_rss_mib"],
+            ),
+        }  # fmt: skip
+        for what, (wall, cpu, memory) in costs.items():
+            rows.append((f"{what}, {name}", f"{wall:.2f}", f"{cpu:.2f}", f"{memory:,.0f}"))
+        wide = f"{size['peers']['wide_als']:.2f}"
+        rows.append((f"implicit's ALS fit, k = {TRANSITION_RANK}, {name}", wide, "", ""))
+    return table(("", "wall s", "CPU s", "peak MiB of the process"), rows)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from benchmarks.scratch import MART
+from benchmarks.scratch import MART, TRANSITION_RANK
 from benchmarks.usual_recipe import TOP, fit
 from python_jobs.model.settings import Settings
 from python_jobs.ranking.top_n import top_n
@@ -52,12 +52,15 @@ def main(w_file: str, h_file: str) -> None:
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         # implicit asks for it: its own threads and BLAS's would fight.
         als_seconds, _ = timed(lambda: als.fit(matrix, show_progress=False))
+        wide = AlternatingLeastSquares(TRANSITION_RANK, random_state=42, num_threads=threads)
+        wide_seconds, _ = timed(lambda: wide.fit(matrix, show_progress=False))
         plain_seconds, (plain_W, plain_H, _) = timed(lambda: fit(matrix, Settings()))
     result = {
         "kernel": seconds,
         "implicit": implicit_seconds,
         "lists": compare(ours, theirs),
         "als": als_seconds,
+        "wide_als": wide_seconds,
         "plain_fit": plain_seconds,
         "same_factors": checksum(W, H) == checksum(plain_W, plain_H),
     }

@@ -2,7 +2,7 @@
 
 Each is searched by the same sampler with the same seed, for as long, on the same validation splits
 of the training part, and is offered the same weights of interactions: score power, recency and user
-scaling. Only its own parameters differ.
+scaling. Only its own parameters differ. Those that know order are in `benchmarks.ordered_peers`.
 """
 
 from __future__ import annotations
@@ -43,13 +43,18 @@ class Peer:
     """Parameters for an Optuna trial."""
     judge: Callable[[Holdout, Params], Evaluation]
     """Fit them on a split's training part, and judge the lists on the rest."""
+    begin: tuple[Params, ...] = ()
+    """What the search tries first, by the sampler's names."""
+    most_trials: int = MOST_TRIALS
 
 
 def tune(peer: Peer, split: Holdout, validations: list[Holdout], minutes: float) -> Params:
     """Return the parameters with the best mean NDCG@10 on the validation splits."""
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=42))
+    for point in peer.begin:
+        study.enqueue_trial(point)
     end = monotonic() + minutes * 60
-    while not study.trials or (monotonic() < end and len(study.trials) < MOST_TRIALS):
+    while not study.trials or (monotonic() < end and len(study.trials) < peer.most_trials):
         trial = study.ask()
         params = peer.suggest(trial, split)
         trial.set_user_attr("params", params)
@@ -107,8 +112,55 @@ def judge_als(split: Holdout, params: Params) -> Evaluation:
     return evaluate_factors(W, np.ascontiguousarray(H), split)
 
 
+def judge_bpr(split: Holdout, params: Params) -> Evaluation:
+    """Judge implicit's BPR.
+
+    Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback" (2009).
+    """
+    from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+    names = ("factors", "learning_rate", "regularization", "iterations")
+    # One thread: with more of them a seed does not settle what comes out.
+    model = BayesianPersonalizedRanking(
+        **{name: params[name] for name in names}, random_state=42, num_threads=1
+    )
+    model.fit(split.train, show_progress=False)
+    W, H = np.asarray(model.user_factors), np.asarray(model.item_factors).T
+    return evaluate_factors(W, np.ascontiguousarray(H), split)
+
+
+def judge_neighbours(split: Holdout, params: Params) -> Evaluation:
+    """Judge implicit's item-based nearest neighbours: Deshpande and Karypis (2004)."""
+    from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
+
+    matrix = weighed(split, params)
+    kinds = {"cosine": CosineRecommender, "tfidf": TFIDFRecommender, "bm25": BM25Recommender}
+    model = kinds[params["kind"]](K=params["neighbours"], num_threads=1)
+    model.fit(matrix, show_progress=False)
+    scores = (matrix @ model.similarity).toarray()
+    return evaluate_lists(dense_lists(scores, split), split)
+
+
+def judge_poismf(split: Holdout, params: Params) -> Evaluation:
+    """Judge poismf: Cortes, "Fast non-Bayesian Poisson factorization" (2018)."""
+    from poismf import PoisMF
+
+    model = PoisMF(
+        k=params["rank"], l2_reg=params["l2"], method="tncg", reindex=False, nthreads=1,
+        random_state=42, weight_mult=1.0, niter=10, maxupd=params["rank"] * 2,
+    )  # fmt: skip
+    model.fit(weighed(split, params))
+    W, H = np.asarray(model.A), np.asarray(model.B).T
+    return evaluate_factors(W.astype(np.float32), np.ascontiguousarray(H, np.float32), split)
+
+
 def judge_ease(split: Holdout, params: Params) -> Evaluation:
-    """Judge EASE: Steck, "Embarrassingly shallow autoencoders for sparse data" (2019).
+    """Judge EASE."""
+    return evaluate_lists(dense_lists(ease_scores(split, params), split), split)
+
+
+def ease_scores(split: Holdout, params: Params) -> NDArray[np.float64]:
+    """Return EASE's scores: Steck, "Embarrassingly shallow autoencoders for sparse data" (2019).
 
     With X the users × movies matrix, the scores are X B, where B = I - P / diag(P) by columns and
     P = (X'X + λI)^-1. P is movies × movies; where there are fewer users, X P = (XX' + λI)^-1 X is
@@ -123,7 +175,8 @@ def judge_ease(split: Holdout, params: Params) -> Evaluation:
     else:
         inverse = np.linalg.inv((matrix.T @ matrix).toarray() + penalty * np.eye(X.shape[1]))
         product, diagonal = X @ inverse, np.diag(inverse)
-    return evaluate_lists(dense_lists(X - product / diagonal, split), split)
+    scores: NDArray[np.float64] = X - product / diagonal
+    return scores
 
 
 def dense_lists(scores: NDArray[np.float64], split: Holdout) -> NDArray[np.int32]:
@@ -168,4 +221,32 @@ PLAIN_EASE = Peer(
         "score_power": 0.0,
     },
     judge_ease,
+)
+BPR = Peer(
+    "implicit BPR, tuned",
+    lambda trial, split: {
+        "factors": suggest_rank(trial, split),
+        "learning_rate": trial.suggest_float("learning_rate", 0.003, 0.3, log=True),
+        "regularization": trial.suggest_float("regularization", 1e-4, 0.3, log=True),
+        "iterations": trial.suggest_int("iterations", 20, 300, log=True),
+    },
+    judge_bpr,
+)
+NEIGHBOURS = Peer(
+    "implicit item-kNN, tuned",
+    lambda trial, split: {
+        "kind": trial.suggest_categorical("kind", ["cosine", "tfidf", "bm25"]),
+        "neighbours": trial.suggest_int("neighbours", 5, 500, log=True),
+        **suggest_weights(trial, split),
+    },
+    judge_neighbours,
+)
+POISMF = Peer(
+    "poismf, tuned",
+    lambda trial, split: {
+        "rank": suggest_rank(trial, split),
+        "l2": trial.suggest_float("l2", 1.0, 1e5, log=True),
+        **suggest_weights(trial, split),
+    },
+    judge_poismf,
 )

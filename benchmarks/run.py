@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.generate import Size
-from benchmarks.scratch import Cost, Scratch
+from benchmarks.scratch import TRANSITION_RANK, Cost, Scratch
 from python_jobs.commands.steps import REFRESH
 
 USUAL_UP_TO, PEERS_UP_TO = 1_000_000, 20_000_000
@@ -26,6 +26,10 @@ LIBRARIES = (
     *("numba", "clickhouse_connect", "chdb"),
 )
 """What `train` cannot do without."""
+WITH_TRANSITIONS = (
+    "--set", f"transition_rank={TRANSITION_RANK}", "--no-evaluate", "--no-publish",
+)  # fmt: skip
+"""A training that learns order too, and changes nothing."""
 COUNTS = """
 import json, sys, clickhouse_connect
 client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
@@ -65,6 +69,10 @@ def measure_size(size: Size, directory: Path, say: Callable[[str], None]) -> dic
     if size.interactions <= PEERS_UP_TO:
         say(f"{size.name}: implicit and scikit-learn")
         result["peers"] = results_of(scratch, "-m", "benchmarks.peers", *scratch.factors())
+        say(f"{size.name}: python_jobs train, with transitions")
+        trained = scratch.run("python_jobs", "train", *WITH_TRANSITIONS)
+        fit = phases_of(scratch.training_metrics())["fit"]
+        result["transitions"] = {"train": trained, "fit": fit}
     shutil.rmtree(directory)
     return result
 

@@ -18,6 +18,8 @@ from python_jobs.progress import MEBIBYTE
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT_FILES = ("dbt_project.yml", "selectors.yml", "models", "macros", "seeds", "tests/dbt")
+TRANSITION_RANK = 80
+"""Rank at which transitions are fitted, and ALS once more beside them."""
 MART = "analytics.mart_user_movie_matrix"
 Cost = dict[str, float]
 """``wall_seconds``, ``cpu_seconds`` (of all threads and of the children that it waited for) and

@@ -1,7 +1,7 @@
-{% macro metric(name) -%}
+{% macro metric(name, column=none) -%}
     if(
         mapContains(metrics, '{{ name }}') and isFinite(metrics['{{ name }}']),
         toNullable(metrics['{{ name }}']),
         null
-    ) as {{ name }}
+    ) as {{ column or name }}
 {%- endmacro %}

@@ -74,5 +74,27 @@
                 'non_replicated_deduplication_window': 1000,
             },
         },
+        'refused_runs': {
+            'partition_by': 'tuple()',
+            'order_by': '(refused_at, run_id)',
+            'columns': {
+                'run_id': 'String',
+                'mlflow_run_id': 'String',
+                'refused_at': "DateTime64(3, 'UTC')",
+                'job': 'LowCardinality(String)',
+                'reasons': 'Array(String)',
+                'model_name': 'String',
+                'model_version': 'String',
+                'dataset_id': 'String',
+                'dataset_label': 'String',
+                'users': 'UInt64',
+                'movies': 'UInt64',
+                'interactions': 'UInt64',
+                'params': 'Map(String, String)',
+                'metrics': 'Map(String, Float64)',
+                'dbt_invocation_id': 'String',
+                'git_commit': 'String',
+            },
+        },
     }) }}
 {% endmacro %}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
+import tempfile
 
 import click
 
@@ -12,6 +14,11 @@ from python_jobs.errors import UserError
 
 INTERRUPTED = 130
 WORDS = "Interrupted. `python_jobs runs` shows what is current; half of a run never is."
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DISK_WORDS = (
+    "Error: A file cannot be written: {}. Temporary files go to {} (TMPDIR names another place).\n"
+    "Make room and run the command again; `python_jobs runs` shows which run is current."
+)
 COLLECT_AFTER = 50_000
 """Objects after whose making Python looks for garbage. Its own 700 would have it look hundreds of
 times while thousands of modules load, which are none."""
@@ -29,6 +36,11 @@ def main() -> None:
     except UserError as error:
         click.echo(f"{error.word}: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        click.echo(DISK_WORDS.format(error.strerror, tempfile.gettempdir()), err=True)
+        sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         # What was interrupted after a run became current says so itself, as a UserError.
         click.echo(WORDS, err=True)

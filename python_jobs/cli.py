@@ -17,6 +17,7 @@ COMMANDS = (
     "reset",
     "load-movielens",
     "sql",
+    "snapshot",
     "pipeline",
     "demo",
 )

@@ -22,19 +22,18 @@ ENVIRONMENTS = {
     "dagster": ["dagster"],
 }
 DAGS = """
-from pathlib import Path
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag("dags", include_examples=False)
+bag = DagBag("dags")
 assert not bag.import_errors, bag.import_errors
 for name, dag in sorted(bag.dags.items()):
-    print(name, dag.timetable.summary, len(dag.tasks), "tasks,", "then".join(
-        f" {task.task_id} " for task in dag.topological_sort() if "." not in task.task_id))
+    print(name, len(dag.tasks), "tasks")
 assert len(bag.dags) == 2
 train = bag.dags["dataflix_models"].get_task("train")
 before = {task.task_id for task in train.get_flat_relatives(upstream=True)}
 after = {task.task_id for task in train.get_flat_relatives(upstream=False)}
-assert any(task.startswith("marts.mart_user_movie_matrix") for task in before), before
-assert any(task.startswith("dashboards.mart_user_recommendations") for task in after), after
+assert "marts.mart_user_movie_matrix.run" in before, before
+assert not any("recommender" in task for task in before), before
+assert {"dashboards.stg_recommender__current_run.run", "dashboards.int_publications.run"} <= after
 """
 
 
@@ -73,8 +72,12 @@ def main() -> None:
             "AIRFLOW_HOME": str(work / "airflow"),
             "DAGSTER_HOME": str(work),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
             "DO_NOT_TRACK": "1",
         }
+        dbt = str(REPOSITORY / ".venv/bin/dbt")
+        parse = [dbt, "--quiet", "parse", "--target", "server"]
+        subprocess.run(parse, cwd=REPOSITORY, check=True)
         checks: tuple[list[str | Path], ...] = (
             [airflow / "airflow", "db", "migrate"],
             [airflow / "python", "-c", DAGS],
@@ -87,7 +90,8 @@ def main() -> None:
             # A unit is refused where its program does not exist: %h is not where this is.
             for unit in units:
                 unit.write_text(unit.read_text().replace("%h/dataflix", str(REPOSITORY)))
-            subprocess.run([verify, "--user", "verify", *units], check=True)
+            runtime = {**os.environ, "XDG_RUNTIME_DIR": str(work)}
+            subprocess.run([verify, "--user", "verify", *units], env=runtime, check=True)
             subprocess.run([verify, "calendar", "*-*-* 02:30"], check=True)
         line = re.search(r"^```crontab\n(.+)$", PAGE.read_text(), re.MULTILINE)
         assert line

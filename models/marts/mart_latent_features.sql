@@ -34,7 +34,8 @@ named as (
         strongest.feature as feature,
         strongest.weight as weight,
         strongest.movie_id as movie_id,
-        movies.title as title,
+        -- Under a title that two movies have, nobody knows which one is meant.
+        movies.label as title,
         movies.genres as genres
     from strongest
     left join movies on strongest.movie_id = movies.movie_id

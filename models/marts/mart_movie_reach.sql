@@ -18,6 +18,12 @@ interactions as (
 
 ),
 
+users as (
+
+    select * from {{ ref('mart_users') }}
+
+),
+
 recommendations as (
 
     select * from {{ ref('int_current_recommendations') }}
@@ -30,15 +36,23 @@ seen as (
         movie_id,
         toUInt32(countIf(watch_count > 0)) as watched_user_count,
         toUInt32(sum(watch_count)) as watch_event_count,
-        toUInt32(count(rating)) as rated_user_count
+        toUInt32(count(rating)) as rated_user_count,
+        toUInt32(count()) as seen_user_count
     from interactions
     group by movie_id
 
 ),
 
-active_users as (
+known_users as (
 
-    select toUInt32(uniqExact(user_id)) as user_count from interactions
+    -- One denominator for all shares, so that they can be compared. Lists may hold users who have
+    -- left since.
+    select toUInt32(uniqExact(user_id)) as user_count
+    from (
+        select user_id from users
+        union all
+        select user_id from recommendations
+    ) as everybody
 
 ),
 
@@ -53,31 +67,27 @@ recommended as (
 
 ),
 
-recommended_users as (
-
-    select toUInt32(uniqExact(user_id)) as user_count from recommendations
-
-),
-
 joined as (
 
     select
         movies.movie_id as movie_id,
         movies.title as title,
+        movies.label as label,
         movies.genres as genres,
         movies.primary_genre as primary_genre,
         recommended.recommended_user_count as recommended_user_count,
-        toFloat32(recommended.recommended_user_count / greatest(recommended_users.user_count, 1))
+        toFloat32(recommended.recommended_user_count / greatest(known_users.user_count, 1))
             as recommended_share,
-        recommended.average_rank as average_rank,
+        if(recommended.recommended_user_count > 0, recommended.average_rank, null) as average_rank,
         seen.watched_user_count as watched_user_count,
-        toFloat32(seen.watched_user_count / greatest(active_users.user_count, 1)) as watched_share,
+        toFloat32(seen.watched_user_count / greatest(known_users.user_count, 1)) as watched_share,
         seen.watch_event_count as watch_event_count,
         seen.rated_user_count as rated_user_count,
-        toFloat32(seen.rated_user_count / greatest(active_users.user_count, 1)) as rated_share
+        toFloat32(seen.rated_user_count / greatest(known_users.user_count, 1)) as rated_share,
+        seen.seen_user_count as seen_user_count,
+        toFloat32(seen.seen_user_count / greatest(known_users.user_count, 1)) as seen_share
     from movies
-    cross join active_users
-    cross join recommended_users
+    cross join known_users
     left join seen on movies.movie_id = seen.movie_id
     left join recommended on movies.movie_id = recommended.movie_id
 

@@ -40,7 +40,9 @@ joined as (
     select
         per_movie.movie_id as movie_id,
         movies.title as title,
+        movies.label as label,
         movies.genres as genres,
+        movies.genre_list as genre_list,
         movies.primary_genre as primary_genre,
         per_movie.rating_count as rating_count,
         assumeNotNull(per_movie.average_rating) as average_rating,

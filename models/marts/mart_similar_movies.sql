@@ -24,10 +24,13 @@ joined as (
         similar_movies.movie_id as movie_id,
         similar_movies.rank as rank,
         movies.title as title,
+        movies.label as label,
         movies.genres as genres,
         similar_movies.similar_movie_id as similar_movie_id,
         neighbours.title as similar_title,
+        neighbours.label as similar_label,
         neighbours.genres as similar_genres,
+        neighbours.genre_list as similar_genre_list,
         similar_movies.cosine as cosine
     from similar_movies
     left join movies on similar_movies.movie_id = movies.movie_id

@@ -22,7 +22,8 @@ titles as (
 
     select
         movie_id,
-        title
+        title,
+        label
     from movies
 
 ),
@@ -34,15 +35,28 @@ joined as (
         recommendations.rank as rank,
         recommendations.movie_id as movie_id,
         movies.title as title,
+        if(movies.label = '', concat('Movie ', toString(recommendations.movie_id)), movies.label)
+            as label,
         movies.genres as genres,
+        toLowCardinality(movies.genre_list) as genre_list,
         recommendations.score as score,
         recommendations.reason as reason,
-        recommendations.because_movie_id as because_movie_id,
+        toLowCardinality(multiIf(
+            recommendations.reason = 'factors', 'as trained',
+            recommendations.reason = 'fold_in', 'new or changed since',
+            'nothing yet'
+        )) as known,
+        nullIf(recommendations.because_movie_id, 0) as because_movie_id,
         titles.title as because_title,
-        recommendations.strongest_movie_id as strongest_movie_id,
+        multiIf(
+            recommendations.reason = 'popular', 'popular with everyone',
+            titles.label = '', 'fits the movies seen before',
+            titles.label
+        ) as because,
+        nullIf(recommendations.strongest_movie_id, 0) as strongest_movie_id,
         toLowCardinality(recommendations.run_id) as run_id,
         toLowCardinality(recommendations.mlflow_run_id) as mlflow_run_id,
-        toLowCardinality(recommendations.model_version) as model_version,
+        accurateCastOrNull(recommendations.model_version, 'UInt32') as model_version,
         recommendations.published_at as published_at
     from recommendations
     left join movies on recommendations.movie_id = movies.movie_id

@@ -39,7 +39,7 @@ joined as (
     select
         users.user_id as user_id,
         users.country as country,
-        users.signed_up_at as signed_up_at,
+        nullIf(users.signed_up_at, toDateTime64(0, 3, 'UTC')) as signed_up_at,
         activity.movie_count as movie_count,
         activity.watched_movie_count as watched_movie_count,
         activity.watch_event_count as watch_event_count,

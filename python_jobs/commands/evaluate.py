@@ -44,6 +44,7 @@ def command(
         from python_jobs.commands.screens import show_assessment
         from python_jobs.evaluation.assessment import assess
         from python_jobs.evaluation.holdout import hold_out
+        from python_jobs.interactions.genres import read_genres
         from python_jobs.interactions.mart import read_interactions
 
         settings, _ = wanted.settings(job)
@@ -51,5 +52,6 @@ def command(
             interactions = read_interactions(job.warehouse, [settings.watched_weight], bar)
         with job.phases.phase("evaluate"):
             holdout = hold_out(interactions.matrix, interactions.last_interacted_at, protocol)
-            assessment = assess(holdout, settings)
+            genres = read_genres(job.warehouse, interactions.movie_ids)
+            assessment = assess(holdout, settings, genres)
     show_assessment(assessment, protocol)

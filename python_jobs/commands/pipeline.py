@@ -21,13 +21,14 @@ def command(wanted: WantedModel, dbt: DbtOptions) -> None:
 
     It trains with the settings of what is live, so that what `tune` found is not forgotten, and
     with the defaults where nothing is live. Other options of `train` are read from their
-    environment variables.
+    environment variables. Where `make dashboards` has been run, it ends with a fresh copy for them.
 
     \b
     Example:
         python_jobs pipeline --target server
     """
-    from python_jobs.commands.steps import refresh, run_steps
+    from python_jobs.commands.steps import dashboards_follow, refresh, run_steps
 
     dbt.require_profile()
-    run_steps(refresh(wanted.words()), dbt)
+    dbt.require_writable()
+    run_steps((*refresh(wanted.words()), *dashboards_follow(dbt)), dbt)

@@ -16,7 +16,8 @@ from python_jobs.dbt.project import DbtOptions
 def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> None:
     """Make an earlier published run current again; its version becomes the champion.
 
-    The first digits of its id are enough where no other run begins with them.
+    The first digits of its id are enough where no other run begins with them. Where `make
+    dashboards` has been run, it goes on to build what they read, and to copy it.
 
     \b
     Example:
@@ -29,4 +30,10 @@ def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> N
     again = "current already" if run.current else "current again"
     click.echo(f"Run {run.run_id} (version {run.model_version}) is {again}.")
     warn(warnings)
-    click.echo("Dashboards follow with: dbt build --select source:recommender+")
+    from python_jobs.commands.steps import MARTS, dashboards_follow, run_steps
+
+    snapshot = dashboards_follow(dbt)
+    if not snapshot:
+        click.echo("Dashboards follow with: dbt build --select source:recommender+")
+        return
+    run_steps((MARTS, *snapshot), dbt)

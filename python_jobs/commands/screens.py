@@ -20,6 +20,7 @@ from python_jobs.jobs.recommend import Recommendation
 from python_jobs.jobs.score import ScoreReport
 from python_jobs.jobs.train import TrainReport
 from python_jobs.jobs.tune import TuneReport
+from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import PublishedRun
 from python_jobs.tracking.store import Tracking
 
@@ -126,6 +127,7 @@ def show_tuning(report: TuneReport) -> None:
             "power",
             "recency",
             "scaling",
+            "transitions",
         ),
         title=f"{len(ranked)} trials, the best ten by NDCG@10 on parts of what was searched; "
         "not to be compared with what follows",
@@ -142,6 +144,7 @@ def show_tuning(report: TuneReport) -> None:
             f"{tried.score_power:g}",
             f"{tried.recency:g}",
             f"{tried.user_scaling:g}",
+            _transitions(tried),
         )
     screen.print(table)
     judged = {
@@ -157,6 +160,14 @@ def show_tuning(report: TuneReport) -> None:
         f"Version {report.run.model_version} of {report.run.model_name} is the challenger now. "
         "Put it before the gate with:\n  python_jobs train --like challenger"
     )
+
+
+def _transitions(tried: Settings) -> str:
+    """Return rank and weight of transitions, if there are any, and how many are averaged."""
+    if not tried.transition_rank:
+        return ""
+    averaged = f"{tried.transition_seeds} × " if tried.transition_seeds > 1 else ""
+    return f"{averaged}{tried.transition_rank}, weight {tried.transition_weight:g}"
 
 
 def _published(report: TrainReport) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_jobs.commands.options import dbt_options
+from python_jobs.commands.options import dbt_options, setting
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.errors import UserError
 
@@ -19,18 +19,22 @@ if TYPE_CHECKING:
 
 @click.command("sql")
 @click.argument("statements", required=False)
-@click.option(
+@setting(
     "--file",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="File of statements with semicolons between them; - is standard input.",
+    "File of statements with semicolons between them; - is standard input.",
+    variable="DATAFLIX_SQL_FILE",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
 )
-@click.option("--write", is_flag=True, help="Let statements change something.")
 @click.option(
+    "--write", is_flag=True, help="Let statements change something. It has to be typed, each time."
+)
+@setting(
     "--format",
+    "Output; a table has the first 1,000 rows.",
     "shape",
     type=click.Choice(["table", "json", "csv"]),
     default="table",
-    help="Output; a table has the first 1,000 rows.",
 )
 @dbt_options
 def command(

@@ -14,6 +14,7 @@ import click
 
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.errors import REFUSED, UserError
+from python_jobs.snapshot.place import has_snapshot
 
 DOWNSTREAM = "source:recommender+"
 """dbt's selector of everything that is built on what python_jobs publishes."""
@@ -28,7 +29,8 @@ class Step:
     arguments: Sequence[str]
     after_failure: str
     """What is live when the step has failed, and what is left to do; ``{downstream}`` stands for
-    the command that builds the marts on what is published."""
+    the command that builds the marts on what is published, ``{snapshot}`` for the one that copies
+    them."""
 
     def words(self, dbt: DbtOptions) -> list[str]:
         """Return the command with dbt's options, which both programs take."""
@@ -64,6 +66,11 @@ MARTS = Step(
     "The training before it is done; `python_jobs runs` shows which run is current. What is left "
     "to do: `{downstream}`.",
 )
+SNAPSHOT = Step(
+    "python_jobs",
+    ["snapshot"],
+    "The marts are built; the dashboards show the copy before. What is left to do: `{snapshot}`.",
+)
 REFRESH = (BUILD, TRAIN, MARTS)
 """From raw tables to dashboards."""
 
@@ -71,6 +78,11 @@ REFRESH = (BUILD, TRAIN, MARTS)
 def refresh(train_options: Sequence[str]) -> tuple[Step, ...]:
     """Return the same with options of ``train``: what a scheduler runs."""
     return BUILD, replace(TRAIN, arguments=[*TRAIN.arguments, *train_options]), MARTS
+
+
+def dashboards_follow(dbt: DbtOptions) -> tuple[Step, ...]:
+    """Return the step that gives dashboards on this machine fresh marts; none without any."""
+    return (SNAPSHOT,) if has_snapshot(dbt.project_dir) else ()
 
 
 def run_steps(steps: Sequence[Step], dbt: DbtOptions, *, quiet: bool = False) -> None:
@@ -113,11 +125,12 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions, *, quiet: bool = False) ->
                 "What was live before still is, and the marts are built on it.",
             )
         elif code:
-            downstream = shlex.join(MARTS.words(dbt))
+            left = {"downstream": MARTS, "snapshot": SNAPSHOT}
+            commands = {name: shlex.join(step.words(dbt)) for name, step in left.items()}
             raise StepError(
                 code,
                 f"{place} failed: {shown} (exit code {code}). Its own messages are above.",
-                step.after_failure.format(downstream=downstream),
+                step.after_failure.format(**commands),
             )
     if refusal:
         raise refusal

@@ -49,6 +49,27 @@ class DbtOptions:
         project = self.project_dir or Path(os.environ.get("DBT_PROJECT_DIR", ""))
         return Path(os.environ.get("DBT_LOG_PATH", project / "logs")).resolve() / "dbt.log"
 
+    def require_writable(self) -> None:
+        """Refuse where dbt could write neither its log nor what it has parsed, which it must.
+
+        Raises
+        ------
+        UserError
+            If one of the two directories, or the nearest one above it, cannot be written.
+        """
+        project = self.project_dir or Path(os.environ.get("DBT_PROJECT_DIR", ""))
+        if not (project / "dbt_project.yml").is_file():
+            return  # the wrong directory, of which dbt speaks
+        for variable, usual in (("DBT_LOG_PATH", "logs"), ("DBT_TARGET_PATH", "target")):
+            wanted = (project / os.environ.get(variable, usual)).resolve()
+            there = next(place for place in (wanted, *wanted.parents) if place.exists())
+            if not os.access(there, os.W_OK):
+                raise UserError(
+                    f"dbt cannot write in {wanted}: the disk is read-only, or {there} is another "
+                    "user's.",
+                    f"Make it writable, or name another directory with {variable}.",
+                )
+
     def require_profile(self) -> None:
         """Refuse where there is no ``profiles.yml``, of which dbt says only where it looked last.
 
@@ -150,6 +171,7 @@ class Question:
 
     def __init__(self, options: DbtOptions) -> None:
         options.require_profile()
+        options.require_writable()
         self._options = options
         self._process = subprocess.Popen(
             # -P: what lies in the working directory is data, whatever it is called.

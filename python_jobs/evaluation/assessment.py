@@ -38,23 +38,30 @@ class Assessment:
         return flat
 
 
-def assess(holdout: Holdout, settings: Settings) -> Assessment:
-    """Fit the settings and the baselines on the training part, and judge them on the rest."""
+def assess(holdout: Holdout, settings: Settings, genres: csr_matrix | None = None) -> Assessment:
+    """Fit the settings and the baselines on the training part, and judge them on the rest.
+
+    ``genres``, movies × genres, are those of :func:`evaluate_lists`.
+    """
     rank = choose_rank(*holdout.train.shape, max(settings.ranks))
     baselines: dict[str, Callable[[csr_matrix], Factors]] = {
         "popularity": most_popular,
         "puresvd": lambda train: pure_svd(train, rank),
     }
     return Assessment(
-        model=evaluate_settings(settings, holdout),
+        model=evaluate_settings(settings, holdout, genres),
         baselines={
-            name: evaluate_factors(*fit(holdout.train), holdout) for name, fit in baselines.items()
+            name: evaluate_factors(*fit(holdout.train), holdout, genres)
+            for name, fit in baselines.items()
         },
     )
 
 
 def evaluate_factors(
-    W: NDArray[np.float32], H: NDArray[np.float32], holdout: Holdout
+    W: NDArray[np.float32],
+    H: NDArray[np.float32],
+    holdout: Holdout,
+    genres: csr_matrix | None = None,
 ) -> Evaluation:
     """Rank by the scores W × H, without the movies of the training part, and judge the lists.
 
@@ -64,14 +71,18 @@ def evaluate_factors(
         Factors fitted on ``holdout.train``: users × k and k × movies, of any sign.
     holdout
         The split.
+    genres
+        As for :func:`evaluate_lists`.
     """
     users = judged_users(holdout)
     seen = holdout.train[users]
     lists, _ = top_n(np.ascontiguousarray(W[users]), H, seen, LENGTH)
-    return evaluate_lists(lists, holdout)
+    return evaluate_lists(lists, holdout, genres)
 
 
-def evaluate_settings(settings: Settings, holdout: Holdout) -> Evaluation:
+def evaluate_settings(
+    settings: Settings, holdout: Holdout, genres: csr_matrix | None = None
+) -> Evaluation:
     """Fit the settings on the training part, and judge their lists on the rest."""
     fitted = fit_model(holdout.train, holdout.train_timestamps, settings)
-    return evaluate_factors(fitted.W, fitted.H, holdout)
+    return evaluate_factors(fitted.W, fitted.H, holdout, genres)

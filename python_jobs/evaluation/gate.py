@@ -8,6 +8,7 @@ current run was made from. What cannot be measured refuses, unless nothing is li
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from python_jobs.errors import REFUSED, UserError
@@ -171,7 +172,9 @@ def _below_popularity(ndcg: float, popularity: float) -> list[str]:
     ]
 
 
-def refusal(verdict: Verdict, what: str, override: str) -> RefusedError:
+def refusal(
+    verdict: Verdict, what: str, override: str, warnings: Sequence[str] = ()
+) -> RefusedError:
     """Return the error that says why something was not published.
 
     Parameters
@@ -182,9 +185,12 @@ def refusal(verdict: Verdict, what: str, override: str) -> RefusedError:
         What was not published, such as ``Version 3``.
     override
         The command or option that publishes it all the same.
+    warnings
+        What was left undone besides.
     """
-    return RefusedError(
-        f"{what} was not published: {'; '.join(verdict.reasons)}.",
-        "What was published before is still current, and MLflow's aliases are what they were. "
+    hint = [
+        "What was published before is still current, and MLflow's aliases are what they were.",
         f"{override} publishes all the same.",
-    )
+        *warnings,
+    ]
+    return RefusedError(f"{what} was not published: {'; '.join(verdict.reasons)}.", " ".join(hint))

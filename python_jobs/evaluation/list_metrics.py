@@ -23,7 +23,8 @@ the same users:
   Delgado-Battenfeld and Jannach, "Beyond accuracy" (2010).
 - ``mean_popularity_rank``: the mean popularity rank of all that is recommended, where 1 is the
   movie with most interactions in the training part, ties by movie. The greater, the more novel:
-  Celma and Herrera, "A new approach to evaluating novel recommendations" (2008).
+  Celma and Herrera, "A new approach to evaluating novel recommendations" (2008);
+- those of :mod:`python_jobs.evaluation.beyond_accuracy`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from python_jobs.evaluation.beyond_accuracy import of_genres, of_popularity
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -53,7 +56,8 @@ class Evaluation:
 
     metrics: dict[str, float]
     """``ndcg_at_10``, ``recall_at_10``, ``precision_at_10``, ``map_at_10`` and ``hit_rate_at_10``
-    (all 0–1), ``catalogue_coverage`` (0–1) and ``mean_popularity_rank`` (1–movies)."""
+    (all 0–1), ``catalogue_coverage`` (0–1), ``mean_popularity_rank`` (1–movies), and those of
+    :mod:`python_jobs.evaluation.beyond_accuracy`, the last two where genres are known."""
     by_activity: dict[str, dict[str, float]]
     """For each of ``few``, ``some`` and ``many`` that has users: ``users`` and the first five."""
     users: NDArray[np.int64]
@@ -67,7 +71,9 @@ def judged_users(holdout: Holdout) -> NDArray[np.int64]:
     return np.flatnonzero(np.diff(holdout.test.indptr)).astype(np.int64)
 
 
-def evaluate_lists(lists: NDArray[np.int32], holdout: Holdout) -> Evaluation:
+def evaluate_lists(
+    lists: NDArray[np.int32], holdout: Holdout, genres: csr_matrix | None = None
+) -> Evaluation:
     """Judge one list for each user with held-out interactions.
 
     Parameters
@@ -77,6 +83,8 @@ def evaluate_lists(lists: NDArray[np.int32], holdout: Holdout) -> Evaluation:
         :data:`EMPTY` where a list is too short.
     holdout
         The split. ``lists`` must not contain movies of its training part.
+    genres
+        1 where a movie has a genre, movies × genres; None where they are of no interest.
     """
     users = judged_users(holdout)
     relevant = _hits(lists, holdout.test, users)
@@ -87,6 +95,9 @@ def evaluate_lists(lists: NDArray[np.int32], holdout: Holdout) -> Evaluation:
     metrics["catalogue_coverage"] = np.unique(recommended).size / catalogue
     ranks = popularity_ranks(holdout.train)[recommended]
     metrics["mean_popularity_rank"] = float(ranks.mean()) if ranks.size else 0.0
+    metrics |= of_popularity(lists, holdout.train)
+    if genres is not None:
+        metrics |= of_genres(lists, holdout.train[users], genres)
     activity = np.diff(holdout.train.indptr)[users]
     return Evaluation(metrics, _by_activity(per_user, activity), users, per_user)
 

@@ -46,6 +46,9 @@ def fit_params(settings: Settings, interactions: Interactions) -> dict[str, Any]
     """Return the settings as they are logged: those that count in the fit, with what scores are."""
     unused = RANKS[0] if settings.ensemble_ranks else RANKS[1]
     told = {name: value for name, value in asdict(settings).items() if name != unused}
+    if not settings.transition_rank:
+        others = {name for name in told if name.startswith("transition_")} - {"transition_rank"}
+        told = {name: value for name, value in told.items() if name not in others}
     return {**told, "score_weights": score_weights(settings, interactions.mart_weights)}
 
 

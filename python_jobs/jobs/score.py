@@ -8,18 +8,18 @@ from uuid import uuid4
 import numpy as np
 
 from python_jobs.evaluation.gate import Size, Verdict, refusal, shrunk
-from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, load_live
 from python_jobs.jobs.options import ScoreOptions
-from python_jobs.jobs.recording import git_commit, size_of
+from python_jobs.jobs.recording import git_commit
 from python_jobs.jobs.user_factors import user_factors
 from python_jobs.progress import Phases
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
+from python_jobs.publishing.refusals import record_refusal
 from python_jobs.publishing.rows import Ranked, require_top, tables_of
 from python_jobs.tracking.store import Tracking
 from python_jobs.warehouse.connection import Warehouse
@@ -63,21 +63,6 @@ def score(
     require_top(top, movie_ids.size)
     with phases.phase("read") as bar:
         interactions = read_interactions(warehouse, [settings.watched_weight], bar)
-    require_size(live, interactions, options.max_shrink)
-    with phases.phase("fold in"):
-        factors = user_factors(interactions, model, settings)
-    ranked = Ranked(
-        W=factors.W,
-        H=model.record.H,
-        matrix=factors.matrix,
-        user_ids=interactions.user_ids,
-        movie_ids=movie_ids,
-        folded_in=factors.folded_in,
-        cold_users=cold_users(warehouse),
-        popularity=lambda: popularity_of(factors.matrix),
-        top=top,
-        past=factors.past,
-    )
     run = TrainingRun(
         run_id=uuid4().hex,
         mlflow_run_id=model.version.run_id,
@@ -98,6 +83,21 @@ def score(
         dbt_invocation_id=interactions.dbt_invocation_id,
         git_commit=git_commit(warehouse.project.directory),
     )
+    require_size(warehouse, run, live, options.max_shrink)
+    with phases.phase("fold in"):
+        factors = user_factors(interactions, model, settings)
+    ranked = Ranked(
+        W=factors.W,
+        H=model.record.H,
+        matrix=factors.matrix,
+        user_ids=interactions.user_ids,
+        movie_ids=movie_ids,
+        folded_in=factors.folded_in,
+        cold_users=cold_users(warehouse),
+        popularity=lambda: popularity_of(factors.matrix),
+        top=top,
+        past=factors.past,
+    )
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
         run = place_rows(warehouse, run, tables_of(ranked, live.dataset, phases, bar))
     folded_in = int(np.count_nonzero(factors.folded_in))
@@ -111,17 +111,19 @@ def score(
     )
 
 
-def require_size(live: Live, interactions: Interactions, max_shrink: float) -> None:
+def require_size(warehouse: Warehouse, run: TrainingRun, live: Live, max_shrink: float) -> None:
     """Refuse a mart that is much smaller than the one that the current run was made from.
 
     Raises
     ------
     RefusedError
-        If it is.
+        If it is. That it was refused is kept.
     """
     if live.run is None:
         return
     before = Size(live.run.users, live.run.movies, live.run.interactions)
-    reasons = shrunk(before, size_of(interactions), max_shrink)
+    reasons = shrunk(before, Size(run.users, run.movies, run.interactions), max_shrink)
     if reasons:
-        raise refusal(Verdict(tuple(reasons)), "A fresh scoring", "`score --max-shrink 1`")
+        verdict = Verdict(tuple(reasons))
+        warnings = record_refusal(warehouse, run, "score", verdict.reasons)
+        raise refusal(verdict, "A fresh scoring", "`score --max-shrink 1`", warnings)

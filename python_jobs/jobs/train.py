@@ -12,6 +12,7 @@ from python_jobs.evaluation.assessment import Assessment, assess
 from python_jobs.evaluation.gate import Champion, Size, Verdict, judge, judge_unmeasured
 from python_jobs.evaluation.holdout import Holdout, TooFewInteractionsError, hold_out
 from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.genres import read_genres
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.users import cold_users
@@ -26,12 +27,15 @@ from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
+from python_jobs.publishing.refusals import record_refusal
 from python_jobs.publishing.rows import Ranked, require_top, tables_of
 from python_jobs.ranking.explanations import Past
 from python_jobs.tracking.registry import load_summary
 from python_jobs.tracking.store import log_metrics, tracked_run
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
     from python_jobs.model.settings import Settings
     from python_jobs.progress import Phases
     from python_jobs.publishing.history import PublishedRun
@@ -53,7 +57,7 @@ class TrainReport:
     short_lists: int
     """Users whose lists are shorter than asked for: they have seen nearly everything."""
     warnings: list[str]
-    """What was left undone after the run became current."""
+    """What was left undone after the run became current, or was refused."""
 
 
 def train(
@@ -87,7 +91,8 @@ def train(
     name = train_name(options.settings, options.origin, interactions.matrix.shape)
     with tracked_run(tracking, name, tags) as run_id:
         with phases.phase("evaluate"):
-            assessment, verdict = assess_and_judge(champion, interactions, options)
+            genres = read_genres(warehouse, interactions.movie_ids)
+            assessment, verdict = assess_and_judge(champion, interactions, options, genres)
         with phases.phase("fit", total=steps(options.settings)) as bar:
             fitted = fit(
                 interactions.matrix,
@@ -120,7 +125,11 @@ def train(
                 tables = tables_of(ranked, live.dataset, phases, bar)
                 run = place_rows(warehouse, run, tables)
         log_metrics(phases.metrics())
-    warnings = go_live(warehouse, tracking, run, live, options.keep) if goes_live else []
+    warnings = []
+    if goes_live:
+        warnings = go_live(warehouse, tracking, run, live, options.keep)
+    elif options.publish:
+        warnings = record_refusal(warehouse, run, "train", verdict.reasons)
     short = short_lists(interactions, options.top)
     return TrainReport(run, goes_live, assessment, verdict, compared_with, short, warnings)
 
@@ -162,14 +171,17 @@ def gate_words(live: Live, champion: Champion | None) -> str:
 
 
 def assess_and_judge(
-    champion: Champion | None, interactions: Interactions, options: TrainOptions
+    champion: Champion | None,
+    interactions: Interactions,
+    options: TrainOptions,
+    genres: csr_matrix | None = None,
 ) -> tuple[Assessment | None, Verdict]:
     """Judge the settings on a temporal holdout, beside the baselines and the champion."""
     size = size_of(interactions)
     holdout = split(interactions) if options.evaluate else None
     if holdout is None:
         return None, judge_unmeasured(champion, size, options.limits, wanted=options.evaluate)
-    assessment = assess(holdout, options.settings)
+    assessment = assess(holdout, options.settings, genres)
     if champion and champion.settings.watched_weight != options.settings.watched_weight:
         # The same cells are held out; they only count differently.
         theirs = interactions.under(champion.settings.watched_weight)

@@ -9,6 +9,7 @@ from python_jobs.evaluation.holdout import Holdout, Protocol, hold_out
 from python_jobs.evaluation.list_metrics import Evaluation
 from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.dataset import Dataset
+from python_jobs.interactions.genres import read_genres
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.naming import fit_params, tune_name
 from python_jobs.jobs.options import Origin
@@ -88,8 +89,9 @@ def tune(
             )
         best = found.best.settings
         with phases.phase("evaluate"):
-            started_with = evaluate_settings(start, holdouts[start.watched_weight])
-            assessment = assess(holdouts[best.watched_weight], best)
+            genres = read_genres(warehouse, read[best.watched_weight].movie_ids)
+            started_with = evaluate_settings(start, holdouts[start.watched_weight], genres)
+            assessment = assess(holdouts[best.watched_weight], best, genres)
         with phases.phase("fit", total=steps(best)) as bar:
             interactions = read[best.watched_weight]
             fitted = fit(interactions.matrix, interactions.last_interacted_at, best, bar.advance)

@@ -15,12 +15,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from python_jobs.errors import InterruptedWithNewsError, UserError
 from python_jobs.publishing.history import (
-    ROW,
     PublishedRun,
     TrainingRun,
     current_run,
     require_rows,
 )
+from python_jobs.publishing.values import as_values
 from python_jobs.warehouse.connection import Warehouse
 from python_jobs.warehouse.replicas import (
     catch_up,
@@ -34,9 +34,6 @@ TOKENS = 20
 been deleted by hand: as many deletions are forgiven."""
 LOOKS, SECONDS_BETWEEN = 5, 0.2
 """How often, and how far apart, another writer's row is waited for before the next token."""
-
-MAPS = {"params": "String", "metrics": "Float64"}
-COUNTS = ("users", "movies", "interactions", "recommendations")
 
 
 class ChangedMeanwhileError(UserError):
@@ -107,20 +104,10 @@ def _place(run: PublishedRun | None) -> str:
 
 def _append(warehouse: Warehouse, run: TrainingRun, place: str, token: str) -> None:
     runs = warehouse.published("training_runs")
-    parameters: dict[str, object] = {"place": place}
-    values = []
-    for column in (field.name for field in ROW):
-        value = getattr(run, column)
-        if column in MAPS:
-            parameters |= {f"{column}_keys": list(value), f"{column}_values": list(value.values())}
-            keys = f"{{{column}_keys:Array(String)}}"
-            values.append(f"mapFromArrays({keys}, {{{column}_values:Array({MAPS[column]})}})")
-        else:
-            parameters[column] = value
-            values.append(f"{{{column}:{'UInt64' if column in COUNTS else 'String'}}}")
+    columns, values, parameters = as_values(run)
     warehouse.client.command(
         f"""
-        insert into {runs} (published_at, {", ".join(field.name for field in ROW)})
+        insert into {runs} (published_at, {", ".join(columns)})
         select
             greatest(
                 now64(3, 'UTC'),
@@ -137,7 +124,7 @@ def _append(warehouse: Warehouse, run: TrainingRun, place: str, token: str) -> N
             where run_id = {{run_id:String}}
         )
         """,
-        parameters=parameters,
+        parameters={"place": place, **parameters},
         settings={"insert_deduplication_token": token, **where_a_quorum_has_it(warehouse, runs)},
     )
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from python_jobs.publishing.retention import PUBLISHED_TABLES, remove_leftovers
 from python_jobs.warehouse.connection import Warehouse
 
+RUNS = ("training_runs", "refused_runs")
+"""Tables with a row for each run, which are not partitioned; the one that commits comes first."""
+
 
 def published_rows(warehouse: Warehouse) -> dict[str, int]:
     """Return how many rows each table that python_jobs fills has, the commit rows first."""
-    tables = ("training_runs", *PUBLISHED_TABLES)
+    tables = (*RUNS, *PUBLISHED_TABLES)
     return {
         str(relation): warehouse.number(f"select count() from {relation}")
         for relation in map(warehouse.published, tables)
@@ -22,8 +25,9 @@ def remove_published(warehouse: Warehouse) -> None:
     reader looks for, which the next reset, or in time the next publication, removes. By partitions,
     which takes no more rights than publishing does.
     """
-    runs = warehouse.published("training_runs")
-    warehouse.client.command(f"alter table {runs} drop partition tuple()")
+    for table in RUNS:
+        runs = warehouse.published(table)
+        warehouse.client.command(f"alter table {runs} drop partition tuple()")
     for table in PUBLISHED_TABLES:
         live = warehouse.published(table)
         found = warehouse.client.query(

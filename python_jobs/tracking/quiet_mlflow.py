@@ -22,4 +22,7 @@ for _logger in ("mlflow", "alembic"):
 # It warns at every run that NMF has no `predict`; `transform` is what is used of it.
 logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
 
+# It prints the traceback of an error that it raises too, and that is told in words.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
 __all__ = ["mlflow"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
 from python_jobs.tracking.record import ModelRecord, save_record
+from python_jobs.warehouse.explained_errors import root_cause
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -115,8 +116,8 @@ def is_store_error(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of what an error says, without a password in it."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    """Return what the error at the root of one says, in a line and without a password in it."""
+    line = root_cause(error)
     return " ".join(map(without_password, line.split(" ")))
 
 

@@ -53,8 +53,8 @@ class Search:
         return self.ranked[0]
 
     def best_where(self, fits: Callable[[Settings], bool]) -> Settings:
-        """Return the best settings of a kind, of which one was judged on both splits at least."""
-        return next(t.settings for t in self.ranked if not t.pruned and fits(t.settings))
+        """Return the best settings of a kind, of which one at least was tried."""
+        return next(trial.settings for trial in self.ranked if fits(trial.settings))
 
 
 Matrices = Mapping[float | None, csr_matrix]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -89,7 +90,7 @@ def open_warehouse(dbt: DbtOptions | Question, *, create: bool = False) -> Itera
     question = Question(dbt) if isinstance(dbt, DbtOptions) else dbt
     project = question.answer()
     if project.credentials.type == "chdb" and not create:
-        _require_embedded(project)
+        require_embedded(project)
     client = new_client(project)
     try:
         with explained_errors(project):
@@ -109,8 +110,21 @@ def caught_up(warehouse: Warehouse) -> Warehouse:
     return opened
 
 
-def new_client(project: DbtProject) -> Client:
+def new_client(
+    project: DbtProject,
+    engine_settings: dict[str, str] | None = None,
+    path: Path | None = None,
+) -> Client:
     """Return a client of the project's ClickHouse, for the calling thread alone.
+
+    Parameters
+    ----------
+    project
+        Says where it is.
+    engine_settings
+        What an embedded engine is to be started with, by ClickHouse's own names.
+    path
+        Another embedded database than the project's.
 
     Raises
     ------
@@ -119,7 +133,7 @@ def new_client(project: DbtProject) -> Client:
         database is held by another process or cannot be written.
     """
     if project.credentials.type == "chdb":
-        return _embedded_client(embedded_path(project))
+        return _embedded_client(path or embedded_path(project), engine_settings or {})
     return _server_client(project.credentials)
 
 
@@ -128,7 +142,14 @@ def embedded_path(project: DbtProject) -> Path:
     return project.directory / project.credentials.chdb_path
 
 
-def _require_embedded(project: DbtProject) -> None:
+def require_embedded(project: DbtProject) -> None:
+    """Refuse an embedded database that does not exist yet.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
     path = embedded_path(project)
     if not path.is_dir():
         raise UserError(
@@ -137,7 +158,7 @@ def _require_embedded(project: DbtProject) -> None:
         )
 
 
-def _embedded_client(path: Path) -> Client:
+def _embedded_client(path: Path, engine_settings: dict[str, str]) -> Client:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -151,7 +172,10 @@ def _embedded_client(path: Path) -> Client:
             "Set chdb_path in profiles.yml (or DATAFLIX_CHDB_PATH) to a directory you can write.",
         )
     try:
-        return clickhouse_connect.get_client(interface="chdb", path=str(path))
+        started_with = f"{path}?{urlencode(engine_settings, quote_via=quote, safe='/')}"
+        return clickhouse_connect.get_client(
+            interface="chdb", path=started_with if engine_settings else str(path)
+        )
     except Exception as error:  # chDB raises bare RuntimeErrors
         raise UserError(
             f"The embedded database at {path} cannot be opened: {first_line(error)}",

@@ -17,7 +17,10 @@ from python_jobs.errors import UserError
 
 NO_SUCH_COLUMN, UNKNOWN_COLUMN = 16, 47
 UNKNOWN_TABLE, UNKNOWN_DATABASE, ACCESS_DENIED = 60, 81, 497
+NOT_ENOUGH_SPACE = 243
 HINTS = {
+    NOT_ENOUGH_SPACE: "Make room on its disk and run the command again. `python_jobs runs` "
+    "shows which run is current; half of a run never is.",
     ACCESS_DENIED: "docs/server.md lists what each user needs.",
     **dict.fromkeys(
         (NO_SUCH_COLUMN, UNKNOWN_COLUMN),

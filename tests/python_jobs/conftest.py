@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
@@ -36,14 +36,31 @@ PROJECT_FILES = (
     "seeds",
     "tests/dbt",
 )
-QUERY = """
-import json, sys, clickhouse_connect
-client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
-if sys.argv[3] == "command":
-    client.command(sys.argv[2])
-else:
-    print(json.dumps(client.query(sys.argv[2]).result_rows, default=str))
-"""
+
+Command = list[str]
+
+
+SLOWEST = (
+    "test_gate.py",
+    "test_server.py",
+    "test_movielens.py",
+    "test_readme.py",
+    "test_pipeline.py",
+    "test_bad_input.py",
+    "test_crashes.py",
+    "test_docs.py",
+    "test_dbt_project.py",
+    "test_publishing.py",
+    "test_scoring.py",
+)
+"""Begun first, so that no worker sits idle at the end. The first two need different projects, and
+need not wait until the other worker has built theirs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the slowest files first; pyproject.toml has xdist keep the order."""
+    turn = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: turn.get(item.path.name, len(SLOWEST)))
 
 
 @dataclass(frozen=True)
@@ -89,17 +106,18 @@ class Project:
         return self.run("python_jobs", *arguments, **variables)
 
     def many(
-        self, commands: list[tuple[list[str], dict[str, str]]]
+        self, commands: Sequence[Command | tuple[Command, dict[str, str]]]
     ) -> list[subprocess.CompletedProcess[str]]:
-        """Run commands of python_jobs, with their variables, one after the other in a process.
+        """Run commands of python_jobs, some with variables, one after the other in a process.
 
-        ``["sql", STATEMENT]`` runs a statement in the embedded ClickHouse between them.
+        many_commands.py says what else can stand between them, such as ``["query", SELECT]``.
         """
+        told = [each if isinstance(each, tuple) else (each, {}) for each in commands]
         done = subprocess.run(
             [sys.executable, str(REPOSITORY / "tests/python_jobs/many_commands.py")],
             cwd=self.directory,
             env=self.environment,
-            input=json.dumps(commands),
+            input=json.dumps(told),
             capture_output=True,
             text=True,
             check=False,
@@ -107,32 +125,35 @@ class Project:
         assert done.returncode == 0, done.stderr
         return [
             subprocess.CompletedProcess(arguments, *outcome)
-            for (arguments, _), outcome in zip(commands, json.loads(done.stdout), strict=True)
+            for (arguments, _), outcome in zip(told, json.loads(done.stdout), strict=True)
         ]
 
     def query(self, sql: str) -> list[list]:
         """Return the rows of a query against the project's embedded ClickHouse."""
-        rows: list[list] = json.loads(self._sql(sql, "query"))
+        (rows,) = self.queries(sql)
         return rows
 
-    def execute(self, sql: str) -> None:
-        """Run a statement in the project's embedded ClickHouse."""
-        self._sql(sql, "command")
+    def queries(self, *selects: str) -> list[list[list]]:
+        """Return the rows of several queries; each process that opens the database costs a second.
 
-    def _sql(self, sql: str, kind: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", QUERY, str(self.directory / ".chdb"), sql, kind],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        ``many`` runs them between commands.
+        """
+        return [rows_of(done) for done in self.many([["query", sql] for sql in selects])]
+
+    def execute(self, *statements: str) -> None:
+        """Run statements in the project's embedded ClickHouse."""
+        self.many([["execute", statement] for statement in statements])
 
     def copy(self, directory: Path) -> Project:
         """Return a copy to change; the MLflow artifacts stay where the store says they are."""
         shutil.copytree(self.directory, directory, dirs_exist_ok=True, symlinks=True)
         return Project(directory)
+
+
+def rows_of(done: subprocess.CompletedProcess[str]) -> list[list]:
+    """Return the rows of a query or of a look into the store, among many commands."""
+    rows: list[list] = json.loads(done.stdout)
+    return rows
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,132 @@
-"""Runs several python_jobs commands in one process, which pays for its imports once.
+"""Runs several commands of python_jobs in one process, which pays for its imports once.
 
 Reads a JSON list of [arguments, variables] and prints a JSON list of [exit code, stdout, stderr].
-The arguments ["sql", STATEMENT] run a statement in the embedded database of the working directory.
+Arguments that are no command's:
+
+- ``["dbt", WORD, ...]`` is a command of dbt;
+- ``["execute", STATEMENT]`` runs a statement in the embedded database of the working directory;
+- ``["query", SELECT]`` prints its rows as JSON;
+- ``["store", SELECT]`` those of the MLflow store there;
+- ``["read", PATH]`` prints a file, as it is by then;
+- ``["interrupt", "MODULE:NAME", COMMAND, ...]`` presses Ctrl-C as a function of python_jobs begins.
+
 The variable KILLS, as "PID TEXT", kills a process as the first statement with a text is to be sent.
+Commands with the same options and variables share what dbt answered to the first of them: nothing
+here changes what dbt reads.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
 import signal
+import sqlite3
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.httpclient import HttpClient
 
 from python_jobs.__main__ import main as python_jobs
+from python_jobs.dbt.project import DbtOptions, DbtProject, Question
+
+
+def ask_dbt_once() -> None:
+    """Let a question that dbt has answered be answered by what it said; refusals are asked anew."""
+    said: dict[Any, DbtProject] = {}
+    ask, answer = Question.__init__, Question.answer
+
+    def ask_unless_known(self: Any, options: DbtOptions) -> None:
+        # No profile and no model reads these.
+        ours = ("MLFLOW_", "KILLS")
+        read = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        self.key = (*options.arguments(), json.dumps(read, sort_keys=True))
+        if self.key not in said:
+            ask(self, options)
+
+    def answer_unless_known(self: Any) -> DbtProject:
+        if self.key not in said:
+            said[self.key] = answer(self)
+        return said[self.key]
+
+    Question.__init__ = ask_unless_known  # type: ignore[method-assign]
+    Question.answer = answer_unless_known  # type: ignore[method-assign]
+
+
+@contextmanager
+def interrupted_at(place: str) -> Iterator[None]:
+    """Press Ctrl-C as a function begins, as the module that calls it knows it."""
+    module_name, name = place.split(":")
+    module = import_module(f"python_jobs.{module_name}")
+    original = getattr(module, name)
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)  # a signal is delivered between two steps of the interpreter
+        return original(*args, **kwargs)
+
+    setattr(module, name, interrupted)
+    try:
+        yield
+    finally:
+        setattr(module, name, original)
+
+
+class Embedded:
+    """The embedded database, kept open from one statement to the next, but not through commands."""
+
+    client: Any = None
+
+    def open(self) -> Any:
+        """Return a client, which is the one that is open where there is one."""
+        if self.client is None:
+            path = str(Path.cwd() / ".chdb")
+            self.client = clickhouse_connect.get_client(interface="chdb", path=path)
+        return self.client
+
+    def close(self) -> None:
+        """Let a command have the database."""
+        if self.client is not None:
+            self.client.close()
+            self.client = None
+
+
+EMBEDDED = Embedded()
+
+
+def run(word: str, *rest: str) -> None:
+    """Run a command, or what stands in the place of one."""
+    if word == "execute":
+        EMBEDDED.open().command(*rest)
+        return
+    if word == "query":
+        print(json.dumps(EMBEDDED.open().query(*rest).result_rows, default=str))
+        return
+    if word == "store":
+        with closing(sqlite3.connect("mlflow.db")) as store:
+            print(json.dumps(store.execute(*rest).fetchall()))
+        return
+    if word == "read":
+        print(Path(*rest).read_text(encoding="utf-8"))
+        return
+    EMBEDDED.close()
+    if word == "dbt":
+        from dbt.cli.main import dbtRunner
+
+        sys.exit(0 if dbtRunner().invoke([*rest]).success else 1)
+    elif word == "interrupt":
+        with interrupted_at(rest[0]):
+            run(*rest[1:])
+    else:
+        sys.argv = ["python_jobs", word, *rest]
+        python_jobs()
+
 
 COMMAND = HttpClient.command
 
@@ -37,16 +145,10 @@ def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, 
     before = dict(os.environ)
     os.environ.update(variables)
     stdout, stderr = io.StringIO(), io.StringIO()
-    if arguments[0] == "sql":
-        client = clickhouse_connect.get_client(interface="chdb", path=str(Path.cwd() / ".chdb"))
-        client.command(arguments[1])
-        client.close()
-        return 0, "", ""
-    sys.argv = ["python_jobs", *arguments]
     code = 0
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+    with redirect_stdout(stdout), redirect_stderr(stderr):
         try:
-            python_jobs()
+            run(*arguments)
         except SystemExit as exit_:
             code = int(exit_.code or 0)
     os.environ.clear()
@@ -55,6 +157,7 @@ def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, 
 
 
 def main() -> None:
+    ask_dbt_once()
     HttpClient.command = command_or_kill  # type: ignore[method-assign]
     commands = json.loads(sys.stdin.read())
     print(json.dumps([outcome(arguments, variables) for arguments, variables in commands]))

@@ -141,10 +141,12 @@ def test_the_page_shows_the_pipeline_and_what_it_is_made_of():
         "phases": phases,
         "metrics": {"iterations": 200.0, "converged": 0.0, "sparsity": 99.0, **errors},
         "usual": {"phases": usual, "errors": errors, "errors_of_our_factors": errors},
+        "transitions": {"train": cost(99.0, 2345.0), "fit": phases["fit"]},
         "peers": {
             "kernel": 0.5,
             "implicit": 5.0,
             "als": 7.0,
+            "wide_als": 70.0,
             "plain_fit": 8.0,
             "same_factors": True,
             "lists": {"identical": 999, "tied": 1, "different": 0},
@@ -161,6 +163,8 @@ def test_the_page_shows_the_pipeline_and_what_it_is_made_of():
         "| together | 50.00 | 5.50 | 9.1 |",
         "| peak MiB | 1,800 | 900 | 2.0 |",
         "| implicit's top-k, 20 M interactions | 5.00 | 200 | 999 | 1 | 0 |",
+        "| implicit's ALS fit, k = 80, 20 M interactions | 70.00 |  |  |",
+        "| our fit, NMF and transitions, 20 M interactions | 4.00 | 8.00 | 2,345 |",
         "| `python_jobs --help` | 0.05 | 0.10 | 100 |",
     ):
         assert row in page

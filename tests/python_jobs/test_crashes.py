@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.python_jobs.conftest import REPOSITORY
+from tests.python_jobs.conftest import REPOSITORY, rows_of
 from tests.python_jobs.publisher import AFTER_COMMIT, BEFORE_COMMIT
 
 TABLES = ("recommendations", "similar_movies", "movie_factors")
@@ -47,9 +47,9 @@ def crashed_project(trained_project, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def before(trained_project):
+def before(crashed_project):
     """The state that no crash before the commit may change."""
-    return trained_project.query(STATE)
+    return crashed_project.query(STATE)
 
 
 @pytest.mark.parametrize("step", BEFORE_COMMIT)
@@ -62,11 +62,13 @@ def test_killed_before_the_commit_the_old_run_is_current_and_whole(crashed_proje
 
 def test_the_next_train_succeeds_and_cleans_up(crashed_project):
     _publish_and_die(crashed_project, "drop_staging")
-    assert crashed_project.query(LEFTOVERS) == [[3, 1]]
-    done = crashed_project.python_jobs("train")
+    leftovers, state = ["query", LEFTOVERS], ["query", STATE]
+    commands = (leftovers, ["train"], leftovers, state)
+    left, done, cleaned, published = crashed_project.many(commands)
+    assert rows_of(left) == [[3, 1]]
     assert done.returncode == 0, done.stderr
-    assert crashed_project.query(LEFTOVERS) == [[0, 0]]
-    ((run_id, _, lists, similar, factors),) = crashed_project.query(STATE)
+    assert rows_of(cleaned) == [[0, 0]]
+    ((run_id, _, lists, similar, factors),) = rows_of(published)
     assert run_id in done.stdout
     assert f"{lists:,} recommendations" in done.stdout
     assert similar
@@ -79,10 +81,12 @@ def test_killed_after_the_commit_the_new_run_is_current_and_the_next_command_say
 ):
     done = _publish_and_die(crashed_project, step, str(crashed_project.directory))
     assert done.returncode == -signal.SIGKILL, done.stderr
+    state = ["query", STATE]
+    commands = (state, ["score"], state)
+    found, done, after = crashed_project.many(commands)
     new = [[f"killed {step}", f"killed {step}", 28, 2, 1]]
-    assert crashed_project.query(STATE) == new
+    assert rows_of(found) == new
     # The run's version is made up, so that the champion cannot follow: nothing goes by another.
-    done = crashed_project.python_jobs("score")
     assert done.returncode == 1
     assert f"Run killed {step} holds the lists of version killed {step}" in done.stderr
-    assert crashed_project.query(STATE) == new
+    assert rows_of(after) == new

@@ -14,8 +14,7 @@ import pytest
 
 from python_jobs.dbt.project import DbtOptions, Question
 from python_jobs.dbt.relation import Relation
-from tests.python_jobs.conftest import REPOSITORY, Project
-from tests.python_jobs.test_your_data import run_sql
+from tests.python_jobs.conftest import REPOSITORY, Project, rows_of
 
 PERSONAL_TARGET = """
 dataflix:
@@ -50,28 +49,32 @@ def databases(manifest: dict[str, Any]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def personal_project(empty_project: Project, tmp_path_factory: Any) -> Project:
+def personal(empty_project: Project, tmp_path_factory: Any) -> list[dict[str, Any]]:
+    """The manifests for a personal target, and for the shared one with a team's own tables."""
     project = empty_project.copy(tmp_path_factory.mktemp("personal"))
     (project.directory / "profiles.yml").write_text(PERSONAL_TARGET, encoding="utf-8")
-    return project
+    own = {"raw_database": "lake", "raw_ratings": "stars", "load_sample": True}
+    shared = ["dbt", "parse", "--target", "server", "--vars", json.dumps(own)]
+    look = ["read", "target/manifest.json"]
+    parsed, mine, parsed_shared, team = project.many([["dbt", "parse"], look, shared, look])
+    for done in (parsed, parsed_shared):
+        assert done.returncode == 0, done.stdout
+    return [json.loads(manifest.stdout) for manifest in (mine, team)]
 
 
 def test_the_shared_targets_have_the_exact_databases(built_project: Project) -> None:
     assert databases(manifest_of(built_project)) == {"raw", "staging", "analytics", "ml"}
 
 
-def test_a_personal_target_prefixes_every_database(personal_project: Project) -> None:
-    personal_project.dbt("parse")
-    manifest = manifest_of(personal_project)
+def test_a_personal_target_prefixes_every_database(personal: list[dict[str, Any]]) -> None:
+    manifest, _ = personal
     assert databases(manifest) == {"ana_raw", "ana_staging", "ana_analytics", "ana_ml"}
     # Nobody's tables on a server are overwritten by a stray `dbt seed`.
     assert not [name for name in manifest["nodes"] if name.startswith("seed.")]
 
 
-def test_a_teams_own_tables_are_taken_as_they_are_written(personal_project: Project) -> None:
-    own = {"raw_database": "lake", "raw_ratings": "stars", "load_sample": True}
-    personal_project.dbt("parse", "--target", "server", "--vars", json.dumps(own))
-    manifest = manifest_of(personal_project)
+def test_a_teams_own_tables_are_taken_as_they_are_written(personal: list[dict[str, Any]]) -> None:
+    _, manifest = personal
     ratings = manifest["sources"]["source.dataflix.dataflix.ratings"]
     assert (ratings["schema"], ratings["identifier"]) == ("lake", "stars")
     # Even then the sample goes into a database of its own.
@@ -99,9 +102,8 @@ def test_everything_is_described(built_project: Project) -> None:
     }
 
 
-def seeded(project: Project) -> list[str]:
-    text = (project.directory / "target" / "run_results.json").read_text(encoding="utf-8")
-    built = [one["unique_id"] for one in json.loads(text)["results"]]
+def seeded(results: subprocess.CompletedProcess[str]) -> list[str]:
+    built = [one["unique_id"] for one in json.loads(results.stdout)["results"]]
     return [name for name in built if name.startswith("seed.")]
 
 
@@ -115,12 +117,19 @@ def test_a_build_leaves_the_samples_seeds_alone_and_builds_a_packages(
     (package / "seeds" / "holidays.csv").write_text("day,name\n2026-01-01,New Year\n")
     (tmp_path / "packages.yml").write_text("packages: [{local: dbt_packages/calendar}]\n")
 
-    project.dbt("build", "--resource-type", "seed")
-    assert seeded(project) == ["seed.calendar.holidays"]
-    project.dbt("build", "--select", "package:calendar")
-    assert seeded(project) == ["seed.calendar.holidays"]
-
-    done = project.run("dbt", "build", "--exclude", "resource_type:model")
+    look = ["read", "target/run_results.json"]
+    seeds, every_seed, calendar, its_own, done = project.many(
+        [
+            ["dbt", "build", "--resource-type", "seed"],
+            look,
+            ["dbt", "build", "--select", "package:calendar"],
+            look,
+            ["dbt", "build", "--exclude", "resource_type:model"],
+        ]
+    )
+    for built in (seeds, calendar):
+        assert built.returncode == 0, built.stdout
+    assert seeded(every_seed) == seeded(its_own) == ["seed.calendar.holidays"]
     assert done.returncode != 0
     assert "--exclude package:dataflix,resource_type:seed" in done.stdout
 
@@ -153,81 +162,91 @@ def test_a_second_version_of_a_mart_stands_beside_the_first(
     properties = properties.replace("    versions:\n" + first, versions)
     (marts / "_marts__models.yml").write_text(properties, encoding="utf-8")
 
-    project.dbt("build", "--select", "mart_users")
-    assert project.query(
+    countries = (
         "select table, name from system.columns where database = 'analytics' "
         "and startsWith(table, 'mart_users') and startsWith(name, 'country') order by table"
-    ) == [["mart_users", "country"], ["mart_users_v2", "country_code"]]
+    )
+    built, columns, listed = project.many(
+        [
+            ["dbt", "build", "--select", "mart_users"],
+            ["query", countries],
+            ["dbt", "list", "--select", "mart_users.v1+", "--resource-type", "exposure"],
+        ]
+    )
+    assert built.returncode == 0, built.stdout
+    assert rows_of(columns) == [["mart_users", "country"], ["mart_users_v2", "country_code"]]
     versions_built = {
         node["version"]: node["access"]
         for node in ours(manifest_of(project), "nodes")
         if node["name"] == "mart_users"
     }
     assert versions_built == {1: "public", 2: "public"}
-    listed = project.dbt("list", "--select", "mart_users.v1+", "--resource-type", "exposure").stdout
-    assert "recommendations_dashboard" in listed
+    assert "recommendations_dashboard" in listed.stdout
     # The jobs follow `latest_version`.
     jobs = Question(DbtOptions(project.directory, project.directory)).answer()
     assert jobs.model("mart_users") == Relation("analytics", "mart_users")
 
 
-def test_events_that_were_loaded_twice_are_warned_of(
-    built_project: Project, tmp_path: Path
-) -> None:
-    project = built_project.copy(tmp_path)
-    project.execute("insert into raw.watched_movies select * from raw.watched_movies")
-    keys = project.dbt(
-        "test",
-        "--select",
-        "stg_dataflix__watched_movies",
-        "stg_dataflix__ratings",
-        "--exclude",
-        "test_type:unit",
-    ).stdout
-    warned = [line.split("WARN")[1] for line in keys.splitlines() if " WARN " in line]
+LAKE = {"raw_database": "lake.raw", "raw_loaded_at": "_loaded_at"}
+RAW_TABLES = ("users", "movies", "ratings", "watched_movies")
+LAKE_VIEW = """
+create view `lake.raw`.`{0}.v1` as
+select *, toDateTime('2001-02-03 04:05:06', 'UTC') as _loaded_at
+from raw.{0}
+"""
+ODD = {"raw_users": "us\\ers", "raw_movies": "mo'vies", "raw_ratings": "rat`ings"}
+
+
+@pytest.fixture(scope="module")
+def odd_sources(
+    built_project: Project, tmp_path_factory: Any
+) -> dict[str, subprocess.CompletedProcess[str]]:
+    """What dbt says of raw tables that are not as they should be, or not where they usually are."""
+    project = built_project.copy(tmp_path_factory.mktemp("odd"))
+    keys = ("stg_dataflix__watched_movies", "stg_dataflix__ratings", "--exclude", "test_type:unit")
+    lake = json.dumps(LAKE | {f"raw_{table}": f"{table}.v1" for table in RAW_TABLES})
+    odd = json.dumps(ODD | {"raw_database": 'la"ke'})
+    commands = {
+        "twice": ["execute", "insert into raw.watched_movies select * from raw.watched_movies"],
+        "keys": ["dbt", "test", "--select", *keys],
+        "away": ["execute", "rename table raw.ratings to raw.kept"],
+        "missing": ["dbt", "run", "--select", "stg_dataflix__ratings"],
+        "back": ["execute", "rename table raw.kept to raw.ratings"],
+        "lake": ["execute", "create database `lake.raw`"],
+        **{f"{table}.v1": ["execute", LAKE_VIEW.format(table)] for table in RAW_TABLES},
+        "freshness": ["dbt", "source", "freshness", "--vars", lake],
+        "sources": ["read", "target/sources.json"],
+        "odd names": ["dbt", "run", "--vars", odd],
+    }
+    return dict(zip(commands, project.many([*commands.values()]), strict=True))
+
+
+def test_events_that_were_loaded_twice_are_warned_of(odd_sources: Any) -> None:
+    keys = odd_sources["keys"]
+    assert keys.returncode == 0, keys.stdout
+    warned = [line.split("WARN")[1] for line in keys.stdout.splitlines() if " WARN " in line]
     # Of 300 users the test looks at a few, and at each of their events.
     [watched] = [line for line in warned if "watched_movies" in line]
     assert int(watched.split()[0]) > 20
     assert not [line for line in warned if "ratings" in line]
 
 
-def test_a_run_without_raw_tables_says_what_to_do(built_project: Project, tmp_path: Path) -> None:
-    project = built_project.copy(tmp_path)
-    project.execute("drop table raw.ratings")
-    done = project.run("dbt", "run", "--select", "stg_dataflix__ratings")
+def test_a_run_without_raw_tables_says_what_to_do(odd_sources: Any) -> None:
+    done = odd_sources["missing"]
     assert done.returncode != 0
     assert "There is no raw table raw.ratings on target embedded. Run `dbt seed`" in done.stdout
 
 
-def test_freshness_goes_by_the_teams_load_time_in_names_with_dots(
-    built_project: Project, tmp_path: Path
-) -> None:
-    project = built_project.copy(tmp_path)
-    tables = ("users", "movies", "ratings", "watched_movies")
-    run_sql(
-        project,
-        "create database `lake.raw`",
-        *(
-            f"create view `lake.raw`.`{table}.v1` as "
-            f"select *, toDateTime('2001-02-03 04:05:06', 'UTC') as _loaded_at from raw.{table}"
-            for table in tables
-        ),
-    )
-    lake = {"raw_database": "lake.raw", "raw_loaded_at": "_loaded_at"}
-    names = {f"raw_{table}": f"{table}.v1" for table in tables}
-    project.dbt("source", "freshness", "--vars", json.dumps(lake | names))
-    found = json.loads((tmp_path / "target" / "sources.json").read_text(encoding="utf-8"))
+def test_freshness_goes_by_the_teams_load_time_in_names_with_dots(odd_sources: Any) -> None:
+    assert odd_sources["freshness"].returncode == 0, odd_sources["freshness"].stdout
+    found = json.loads(odd_sources["sources"].stdout)
     loaded = {one["unique_id"].split(".")[-1]: one["max_loaded_at"] for one in found["results"]}
     for table in ("users", "ratings", "watched_movies"):
         assert loaded[table].startswith("2001-02-03T04:05:06")
 
 
-def test_names_that_cannot_be_quoted_everywhere_are_refused(
-    built_project: Project, tmp_path: Path
-) -> None:
-    project = built_project.copy(tmp_path)
-    odd = {"raw_users": "us\\ers", "raw_movies": "mo'vies", "raw_ratings": "rat`ings"}
-    done = project.run("dbt", "run", "--vars", json.dumps(odd | {"raw_database": 'la"ke'}))
+def test_names_that_cannot_be_quoted_everywhere_are_refused(odd_sources: Any) -> None:
+    done = odd_sources["odd names"]
     assert done.returncode != 0
     assert "are not supported: la\"ke, us\\ers, mo'vies, rat`ings." in done.stdout
 
@@ -246,16 +265,18 @@ def test_a_database_that_cannot_be_opened_is_explained(
     )
     assert holder.stdout
     assert holder.stdout.readline() == "open\n"
-    done = project.run("dbt", "debug", DATAFLIX_CHDB_PATH=held)
-    holder.communicate()
-    assert done.returncode != 0
-    assert f"{held} cannot be opened: another process has it open" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-
-    done = project.run("dbt", "debug", DATAFLIX_CHDB_PATH=str(tmp_path / "file" / "db"))
-    assert done.returncode != 0
-    assert "cannot be made" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    file = str(tmp_path / "file" / "db")
+    try:
+        opened, made = project.many(
+            [(["dbt", "debug"], {"DATAFLIX_CHDB_PATH": path}) for path in (held, file)]
+        )
+    finally:
+        holder.communicate()
+    assert f"{held} cannot be opened: another process has it open" in opened.stdout
+    assert "cannot be made" in made.stdout
+    for done in (opened, made):
+        assert done.returncode != 0
+        assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_the_mart_spills_in_place_of_growing(built_project: Project, warehouse: Any) -> None:

@@ -19,6 +19,7 @@ from python_jobs.interactions.columns import Interactions
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.train import assess_and_judge
 from python_jobs.model.settings import Settings
+from tests.python_jobs.conftest import Command, rows_of
 
 CURRENT = """
 select run_id, count(), sum(cityHash64(user_id, rank, movie_id, score))
@@ -27,8 +28,12 @@ where run_id in (select run_id from ml.current_run)
 group by run_id
 """
 PUBLISHED = "select run_id, toString(published_at) from ml.training_runs order by 2"
+ALIASES = (
+    "select alias, version from registered_model_aliases where name = 'dataflix-nmf' order by 1"
+)
+KEPT = "select distinct run_id from ml.{} order by 1"
 SABOTAGED = ["train", "--max-components", "1", "--max-iter", "1"]
-MART = "analytics.mart_user_movie_matrix"
+MART, WHOLE = "analytics.mart_user_movie_matrix", "analytics.whole_matrix"
 SIZE = Size(100, 50, 1000)
 CHAMPION = Champion("4", Settings(), recorded=0.5, size=SIZE)
 NO_HOLDOUT: Any = None
@@ -104,50 +109,70 @@ def test_a_refusal_says_why_and_what_stays():
     assert "still current, and MLflow's aliases are what they were" in str(error)
 
 
-def _everything(project, client):
-    """Return the commit rows, the current lists' content and both aliases."""
-    found = client.get_registered_model("dataflix-nmf").aliases
-    aliases = {alias: str(version) for alias, version in found.items()}
-    return project.query(PUBLISHED), project.query(CURRENT), aliases
+REFUSED = """
+select job, model_version, run_id = mlflow_run_id, length(reasons), reasons[1],
+    metrics['ndcg_at_10'] > 0, params['algorithm'], users
+from ml.refused_runs order by refused_at
+"""
+RUNS: dict[str, list[Command | tuple[Command, dict[str, str]]]] = {
+    "before": [],
+    "sabotaged": [SABOTAGED],
+    "unpublished": [["train", "--like", "2", "--no-publish"]],
+    "again": [["train", "--like", "1", "--keep", "2"]],
+    "few": [
+        ["execute", f"rename table {MART} to {WHOLE}"],
+        ["execute", f"create table {MART} as {WHOLE}"],
+        ["execute", f"insert into {MART} select * from {WHOLE} where user_id <= 100"],
+        ["train"],
+    ],
+    "few scored": [["score"]],
+    "thin": [
+        ["execute", f"alter table {MART} delete where movie_id > 4 settings mutations_sync = 1"],
+        ["train", "--max-shrink", "1", "--top", "2"],
+    ],
+    "forced": [
+        ["execute", f"exchange tables {WHOLE} and {MART}"],
+        [*SABOTAGED, "--set", "recency=1", "--force", "--keep", "2"],
+    ],
+    "nightly": [
+        (["train", "--like", "live", "--no-evaluate", "--no-publish"], {"DATAFLIX_SEED": "3"}),
+    ],
+    "recommendations": [["query", KEPT.format("recommendations")]],
+    "similar_movies": [["query", KEPT.format("similar_movies")]],
+    "movie_factors": [["query", KEPT.format("movie_factors")]],
+    "refused": [["query", REFUSED]],
+}
+"""One after the other; what is looked at is the last command of each, and what it leaves."""
 
 
 @pytest.fixture(scope="module")
 def gated(trained_project, tmp_path_factory):
-    """Runs that must not go live, one after the other, then one that must."""
+    """Return MLflow, the outcome of each of RUNS, and what is published and aliased after it.
+
+    The latter are the commit rows, the content of the current lists, and both aliases.
+    """
     project = trained_project.copy(tmp_path_factory.mktemp("gated"))
     client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
     client.set_registered_model_alias("dataflix-nmf", "challenger", "1")
-    before = _everything(project, client)
-    few = f"alter table {MART} delete where user_id > 100 settings mutations_sync = 1"
-    thin = f"alter table {MART} delete where movie_id > 4 settings mutations_sync = 1"
-    outcomes = {}
-
-    def run(name, commands):
-        outcomes[name] = project.many(commands)[-1]
-        return _everything(project, client)
-
-    states = {
-        "sabotaged": run("sabotaged", [(SABOTAGED, {})]),
-        "unpublished": run("unpublished", [(["train", "--like", "2", "--no-publish"], {})]),
-    }
-    again = run("again", [(["train", "--like", "1", "--keep", "2"], {})])
-    collapsed = project.copy(tmp_path_factory.mktemp("collapsed"))
-    thin_train = ["train", "--max-shrink", "1", "--top", "2"]
-    commands = (["sql", few], ["train"], ["score"], ["sql", thin], thin_train)
-    shrunken = collapsed.many([(command, {}) for command in commands])
-    theirs = MlflowClient(f"sqlite:///{collapsed.directory / 'mlflow.db'}")
-    after = _everything(collapsed, theirs)
-    return project, client, before, states, outcomes, again, (shrunken, after, theirs)
+    look = [["query", PUBLISHED], ["query", CURRENT], ["store", ALIASES]]
+    commands = [each for run in RUNS.values() for each in (*run, *look)]
+    done = iter(project.many(commands))
+    outcomes, states = {}, {}
+    for name, run in RUNS.items():
+        for _ in run:
+            outcomes[name] = next(done)
+        states[name] = [rows_of(next(done)) for _ in look]
+    return client, outcomes, states
 
 
 @pytest.mark.parametrize("run", ["sabotaged", "unpublished"])
 def test_what_does_not_go_live_leaves_everything_as_it_was(gated, run):
-    _, _, before, states, _, _, _ = gated
-    assert states[run] == before
+    _, _, states = gated
+    assert states[run] == states["before"]
 
 
 def test_a_sabotaged_model_is_refused_and_recorded(gated):
-    _, client, before, _, outcomes, _, _ = gated
+    client, outcomes, states = gated
     refused = outcomes["sabotaged"]
     assert refused.returncode == 3
     assert "Version 2 was not published: its NDCG@10" in refused.stderr
@@ -156,50 +181,82 @@ def test_a_sabotaged_model_is_refused_and_recorded(gated):
     assert run.info.status == "FINISHED"
     assert run.data.metrics["gate_passed"] == 0
     assert run.data.metrics["ndcg_at_10"] < run.data.metrics["champion_ndcg_at_10"]
-    assert before[1][0][0] not in refused.stdout
+    _, lists, _ = states["before"]
+    assert lists[0][0] not in refused.stdout
 
 
 def test_the_settings_of_a_version_can_be_trained_again(gated):
-    _, client, before, _, outcomes, again, _ = gated
+    client, outcomes, states = gated
     assert outcomes["unpublished"].returncode == 0, outcomes["unpublished"].stderr
     run = client.get_run(client.get_model_version("dataflix-nmf", "3").run_id)
     assert (run.data.params["n_components"], run.data.params["max_iter"]) == ("1", "1")
     assert outcomes["again"].returncode == 0, outcomes["again"].stderr
-    rows, lists, aliases = again
-    assert aliases == {"champion": "4", "challenger": "1"}
-    assert len(rows) == len(before[0]) + 1
+    rows, lists, aliases = states["again"]
+    rows_before, lists_before, _ = states["before"]
+    assert aliases == [["challenger", 1], ["champion", 4]]
+    assert len(rows) == len(rows_before) + 1
     # The same settings on the same data: other run, same lists.
-    assert lists[0][1:] == before[1][0][1:]
+    assert lists[0][1:] == lists_before[0][1:]
     assert lists[0][0] == client.get_model_version("dataflix-nmf", "4").run_id
 
 
 def test_a_mart_that_collapsed_is_published_by_neither_train_nor_score(gated):
-    *_, again, ((_, trained, scored, _, thin), after, theirs) = gated
-    for refused in (trained, scored):
+    client, outcomes, states = gated
+    for refused in (outcomes["few"], outcomes["few scored"]):
         assert refused.returncode == 3
         assert "of its users since the current run was made" in refused.stderr
     # Nobody has five interactions left: what cannot be measured does not go live either.
-    assert thin.returncode == 3
-    assert "nobody has enough interactions" in thin.stderr
-    assert after == again
-    refused = theirs.get_run(theirs.get_model_version("dataflix-nmf", "5").run_id)
+    assert outcomes["thin"].returncode == 3
+    assert "nobody has enough interactions" in outcomes["thin"].stderr
+    assert states["few"] == states["few scored"] == states["thin"] == states["again"]
+    refused = client.get_run(client.get_model_version("dataflix-nmf", "5").run_id)
     assert refused.data.params["max_shrink"] == "0.2"
     assert refused.data.metrics["gate_passed"] == 0
 
 
+def test_what_was_refused_is_kept_with_its_reasons(gated):
+    _, outcomes, _ = gated
+    kept = rows_of(outcomes["refused"])
+    assert [row[:4] for row in kept] == [
+        ["train", "2", 1, 2],
+        ["train", "5", 1, 2],
+        ["score", "4", 0, 2],
+        ["train", "6", 1, 1],
+    ]
+    reasons = [row[4] for row in kept]
+    assert reasons[0].startswith("its NDCG@10 on held-out interactions is")
+    assert reasons[1] == reasons[2]
+    assert reasons[1].startswith("the mart has lost 66% of its users")
+    assert reasons[3].startswith("nobody has enough interactions")
+    assert [row[5:] for row in kept][:2] == [[1, "NMF", 295], [1, "NMF", 100]]
+
+
+def test_that_a_refusal_could_not_be_kept_is_a_warning_and_it_is_refused(trained_project, tmp_path):
+    """As before the `dbt run` that an upgrade asks for."""
+    project = trained_project.copy(tmp_path)
+    _, refused = project.many([["execute", "drop table ml.refused_runs sync"], SABOTAGED])
+    assert refused.returncode == 3
+    assert "Version 2 was not published: its NDCG@10" in refused.stderr
+    assert (
+        "Warning: That it was refused is not in ml.refused_runs, which dashboards" in refused.stderr
+    )
+    assert "run `dbt run` once" in refused.stderr
+
+
 def test_force_publishes_and_is_recorded(gated):
-    project, client, *_ = gated
-    forced_train = [*SABOTAGED, "--set", "recency=1", "--force", "--keep", "2"]
-    nightly = ["train", "--like", "live", "--no-evaluate", "--no-publish"]
-    forced, again = project.many([(forced_train, {}), (nightly, {"DATAFLIX_SEED": "3"})])
-    assert forced.returncode == 0, forced.stderr
+    client, outcomes, states = gated
+    assert outcomes["forced"].returncode == 0, outcomes["forced"].stderr
     champion = client.get_model_version_by_alias("dataflix-nmf", "champion")
     run = client.get_run(champion.run_id)
     assert run.data.tags["forced"] == "true"
     assert run.data.metrics["gate_passed"] == 0
-    assert project.query(CURRENT)[0][0] == champion.run_id
+    _, lists, aliases = states["forced"]
+    assert lists[0][0] == champion.run_id
+    assert dict(aliases)["champion"] == int(champion.version)
     # What is live, whatever its settings, is trained again with them.
+    again = outcomes["nightly"]
     assert again.returncode == 0, again.stderr
+    assert states["nightly"] == states["forced"]
     assert f"settings: those of version {champion.version}, which is live\n" in again.stderr
     latest = client.get_registered_model("dataflix-nmf").latest_versions[0]
     assert int(latest.version) == int(champion.version) + 1
@@ -209,19 +266,18 @@ def test_force_publishes_and_is_recorded(gated):
 
 
 def test_retention_keeps_every_table_of_a_run_together(gated):
-    project, *_ = gated
+    _, outcomes, _ = gated
     tables = ("recommendations", "similar_movies", "movie_factors")
-    kept = [project.query(f"select distinct run_id from ml.{table} order by 1") for table in tables]
+    kept = [rows_of(outcomes[table]) for table in tables]
     assert kept[0] == kept[1] == kept[2]
     assert len(kept[0]) == 2
 
 
 def test_what_tune_finds_is_the_challenger_and_can_be_trained(trained_project, tmp_path):
     project = trained_project.copy(tmp_path)
-    before = project.query(CURRENT)
-    tuned, trained = project.many(
-        [(["tune", "--minutes", "0"], {}), (["train", "--like", "challenger"], {})]
-    )
+    tune, train = ["tune", "--minutes", "0"], ["train", "--like", "challenger"]
+    live_now = ["query", CURRENT]
+    before, tuned, trained, after = project.many([live_now, (tune, {}), (train, {}), live_now])
     assert tuned.returncode == 0, tuned.stderr
     assert re.search(r"\b3 trials", tuned.stdout)
     client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
@@ -231,8 +287,8 @@ def test_what_tune_finds_is_the_challenger_and_can_be_trained(trained_project, t
         assert like_it.data.params[param] == challenger.data.params[param]
     passed = like_it.data.metrics["gate_passed"] == 1
     assert trained.returncode == (0 if passed else 3), trained.stderr
-    live = like_it.info.run_id if passed else before[0][0]
-    assert project.query(CURRENT)[0][0] == live
+    live = like_it.info.run_id if passed else rows_of(before)[0][0]
+    assert rows_of(after)[0][0] == live
     assert client.get_model_version_by_alias("dataflix-nmf", "champion").run_id == live
     trials = client.search_runs(
         [challenger.info.experiment_id],

@@ -12,9 +12,16 @@ from tests.python_jobs.conftest import REPOSITORY
 BUILT = (
     *("target/manifest.json", "logs/dbt.log", ".user.yml", ".venv/bin/python", "build/lib/x.py"),
     *("dataflix.egg-info/PKG-INFO", ".mypy_cache/x", ".pytest_cache/x", ".ruff_cache/x"),
-    *(".hypothesis/x", "python_jobs/__pycache__/x.pyc"),
+    *(".venv-superset/bin/python", ".hypothesis/x", "python_jobs/__pycache__/x.pyc"),
 )
-DATA = (".chdb/store/x", "mlflow.db", "mlflow.db-wal", "mlruns/1/x", "profiles.yml")
+DATA = (
+    ".chdb/store/x",
+    ".dashboards/superset/superset.db",
+    "mlflow.db",
+    "mlflow.db-wal",
+    "mlruns/1/x",
+    "profiles.yml",
+)
 SOURCE = ("Makefile", "profiles.yml.example", "python_jobs/x.py", "models/x.sql")
 
 
@@ -62,7 +69,7 @@ def test_purge_removes_the_data_when_a_person_says_so(directory):
     done = _purge_on_a_terminal(directory, "y\n")
     assert done.returncode == 0, done.stderr
     assert _files(directory) == {*BUILT, *SOURCE}
-    for name in (".chdb", "mlflow.db", "mlflow.db-wal", "mlruns", "profiles.yml"):
+    for name in (".chdb", ".dashboards", "mlflow.db", "mlflow.db-wal", "mlruns", "profiles.yml"):
         assert name in done.stdout.split()
     again = _make(directory, "purge")
     assert (again.returncode, again.stdout) == (0, "There is nothing to remove.\n")
@@ -74,6 +81,27 @@ def test_purge_takes_nothing_else_for_a_yes(directory, answer):
     assert done.returncode != 0
     assert "Nothing was removed" in done.stderr
     assert _files(directory) == {*BUILT, *DATA, *SOURCE}
+
+
+def test_superset_names_the_pythons_that_it_runs_on(directory, tmp_path_factory):
+    nothing = str(tmp_path_factory.mktemp("nothing"))
+    make = str(shutil.which("make"))
+    done = subprocess.run(
+        [make, ".venv-superset/bin/python", "SUPERSET_PYTHON=/usr/bin/false", f"PATH={nothing}"],
+        cwd=_without(directory, ".venv-superset"),
+        env={"PATH": nothing},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Superset 6.1 needs Python 3.11 or 3.12" in done.stderr
+    assert "make dashboards SUPERSET_PYTHON=/path/to/python3.12" in done.stderr
+
+
+def _without(directory, name):
+    shutil.rmtree(directory / name)
+    return directory
 
 
 def test_purge_needs_a_terminal(directory):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.python_jobs.conftest import Project
-from tests.python_jobs.test_your_data import run_sql
+from tests.python_jobs.conftest import Project, rows_of
 
 AT_905F4CD = {
     "recommendations": [
@@ -66,9 +65,7 @@ def downgrade(table: str) -> list[str]:
 def upgraded(trained_project: Project, tmp_path_factory) -> tuple[Project, list, list]:
     """A deployment of an earlier release after a run of this one; its rows and what is new."""
     project = trained_project.copy(tmp_path_factory.mktemp("upgraded"))
-    new = project.query(STRUCTURE)
-    run_sql(
-        project,
+    statements = (
         "drop view if exists ml.current_run",
         *(statement for table in AT_905F4CD for statement in downgrade(table)),
         f"insert into ml.recommendations select * replace ('{SCORED}' as run_id) "
@@ -77,14 +74,18 @@ def upgraded(trained_project: Project, tmp_path_factory) -> tuple[Project, list,
         f"mapUpdate(params, map('scored_with_run', runs.run_id)) as params) "
         "from ml.training_runs as runs",
     )
-    rows = project.query(ROWS)
-    project.dbt("run", "--select", "source:recommender+")
-    return project, rows, new
+    structure, rows = ["query", STRUCTURE], ["query", ROWS]
+    build = ["dbt", "run", "--select", "source:recommender+"]
+    commands = [structure, *(["execute", sql] for sql in statements), rows, build, structure, rows]
+    done = project.many(commands)
+    assert done[-3].returncode == 0, done[-3].stdout
+    before, after = (done[0], done[-4]), done[-2:]
+    return project, [*map(rows_of, before)], [*map(rows_of, after)]
 
 
 def test_an_earlier_releases_tables_gain_what_is_new(upgraded):
-    project, _, new = upgraded
-    assert project.query(STRUCTURE) == new
+    project, (new, _), (structure, _) = upgraded
+    assert structure == new
     columns = {table: [name for name, _ in found] for table, found in new}
     assert columns["training_runs"][:3] == ["run_id", "mlflow_run_id", "published_at"]
     assert columns["recommendations"][-2:] == ["because_movie_id", "strongest_movie_id"]
@@ -94,36 +95,39 @@ def test_an_earlier_releases_tables_gain_what_is_new(upgraded):
 
 
 def test_an_earlier_releases_rows_are_kept(upgraded):
-    project, rows, _ = upgraded
-    assert project.query(ROWS) == rows
+    _, (_, rows), (_, rows_after) = upgraded
+    assert rows_after == rows
     assert rows[0][0][0] > 6000
 
 
 def test_of_two_publications_at_one_moment_one_is_current_everywhere(upgraded):
     project, _, _ = upgraded
-    ((trained,),) = project.query(f"select run_id from ml.training_runs where run_id != '{SCORED}'")
-    moments = "select uniqExact(published_at), count() from ml.training_runs"
-    assert project.query(moments) == [[1, 2]]
-    assert project.query("select run_id from ml.current_run") == [[SCORED]]
-    for relation in ("staging.int_publications", "analytics.mart_training_runs"):
-        current = f"select run_id, mlflow_run_id from {relation} where is_current"
-        assert project.query(current) == [[SCORED, trained]]
-    assert project.query(
+    is_current = "select run_id, mlflow_run_id from {} where is_current"
+    ((trained,),), moments, current, *marked, shown = project.queries(
+        f"select run_id from ml.training_runs where run_id != '{SCORED}'",
+        "select uniqExact(published_at), count() from ml.training_runs",
+        "select run_id from ml.current_run",
+        is_current.format("staging.int_publications"),
+        is_current.format("analytics.mart_training_runs"),
         "select run_id, mlflow_run_id, max(rank), count() > 0, "
         "countIf(strongest_movie_id != because_movie_id) "
-        "from analytics.mart_user_recommendations group by run_id, mlflow_run_id"
-    ) == [[SCORED, trained, 5, True, 0]]
+        "from analytics.mart_user_recommendations group by run_id, mlflow_run_id",
+    )
+    assert moments == [[1, 2]]
+    assert current == [[SCORED]]
+    assert marked == [[[SCORED, trained]]] * 2
+    assert shown == [[SCORED, trained, 5, True, 0]]
 
 
 def test_what_is_up_to_date_is_left_alone_and_a_future_publication_is_refused(upgraded):
     project, _, _ = upgraded
-    before = project.query(CHANGED)
-    run_sql(
-        project,
+    late = (
         "insert into ml.training_runs select * replace "
-        "(now64(3, 'UTC') + interval 5 minute as published_at) from ml.current_run",
+        "(now64(3, 'UTC') + interval 5 minute as published_at) from ml.current_run"
     )
-    done = project.run("dbt", "test", "--select", "source:recommender")
+    changed, test = ["query", CHANGED], ["dbt", "test", "--select", "source:recommender"]
+    commands = (changed, ["execute", late], test, changed)
+    before, _, done, after = project.many(commands)
     assert done.returncode == 1
     assert "not_in_the_future_recommender_training_runs_published_at" in done.stdout
-    assert project.query(CHANGED) == before
+    assert rows_of(after) == rows_of(before)

@@ -482,15 +482,20 @@ def test_the_command_loads_and_what_follows_runs_as_it_is(empty_project, tmp_pat
         for step in range(1, 9)
     ]
     write_csv(directory, movies, ratings)
-    loaded = project.python_jobs("load-movielens", str(zipped(directory, tmp_path / "ml.zip")))
+    release, broken = str(zipped(directory, tmp_path / "ml.zip")), str(directory / "ratings.csv")
+    commands = (
+        ["load-movielens", release],
+        ["dbt", "run"],
+        ["train", "--max-iter", "20"],
+        ["load-movielens", broken],
+    )
+    loaded, built, trained, failed = project.many(commands)
     assert loaded.returncode == 0, loaded.stderr
     assert loaded.stderr == ""
     assert "ratings.csv    240" in loaded.stdout
-    project.dbt("run")
-    trained = project.python_jobs("train", "--max-iter", "20")
+    assert built.returncode == 0, built.stdout
     assert trained.returncode == 0, trained.stderr
     assert "30 users × 20 movies" in trained.stdout
-    failed = project.python_jobs("load-movielens", str(directory / "ratings.csv"))
     assert failed.returncode == 1
     assert failed.stderr.startswith("Error: ")
     assert "neither a directory nor a whole zip" in failed.stderr

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.python_jobs.conftest import rows_of
+
 CURRENT_LISTS = """
 select user_id, rank, movie_id, score, reason, because_movie_id
 from ml.recommendations
@@ -54,16 +56,43 @@ select
 """
 RUNS = "select run_id, model_version from ml.training_runs order by published_at"
 SHOWN = "select distinct model_version from analytics.mart_user_recommendations"
+BROKEN_SHOWN = """
+select count(), countIf(title = ''), countIf(reason = 'factors' and because_title = '')
+from analytics.mart_user_recommendations
+"""
+COUNTS = """
+select
+    (select count() from analytics.mart_similar_movies),
+    (select count() from analytics.mart_latent_features)
+"""
+POPULAR = """
+select movie_id from analytics.mart_user_movie_matrix
+group by movie_id
+order by count() desc, movie_id
+limit 20
+"""
+COLD = """
+select user_id from raw.users
+where user_id not in (select user_id from analytics.mart_user_movie_matrix)
+"""
+SHAPE = """
+select uniqExact(user_id), uniqExact(movie_id), count() from analytics.mart_user_movie_matrix
+"""
+BEFORE = (UNCHANGED, RUNS, CURRENT_LISTS)
+AFTER = (*BEFORE, BROKEN_LISTS, BROKEN_SHOWN, COUNTS, POPULAR, COLD, SHAPE)
 
 
 @pytest.fixture(scope="module")
 def twice(trained_project, tmp_path_factory):
-    """The pipeline run once more, and what the tables held before."""
+    """The pipeline run once more: the project, what it printed, and what queries find in it.
+
+    The latter are two dictionaries by query, of before and of after.
+    """
     project = trained_project.copy(tmp_path_factory.mktemp("twice"))
-    before = {sql: project.query(sql) for sql in (UNCHANGED, RUNS, CURRENT_LISTS)}
+    before = dict(zip(BEFORE, project.queries(*BEFORE), strict=True))
     done = project.python_jobs("pipeline")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    return project, before | {"stdout": done.stdout, "stderr": done.stderr}
+    return project, done, before, dict(zip(AFTER, project.queries(*AFTER), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -71,62 +100,67 @@ def artifacts(twice):
     """What MLflow holds of the current run: its id, and the folder of its artifacts."""
     from mlflow import MlflowClient
 
-    project, _ = twice
+    project, _, _, after = twice
     client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
-    run_id = project.query(RUNS)[-1][0]
+    run_id = after[RUNS][-1][0]
     return client, client.get_run(run_id), Path(client.download_artifacts(run_id, ""))
 
 
 def test_a_second_run_adds_one_published_run_and_changes_nothing_else(twice):
-    project, before = twice
-    assert project.query(RUNS)[:1] == before[RUNS]
-    assert len(project.query(RUNS)) == 2
-    assert project.query(UNCHANGED) == before[UNCHANGED]
-    assert project.query(CURRENT_LISTS) == before[CURRENT_LISTS]  # the same seed
+    _, _, before, after = twice
+    assert after[RUNS][:1] == before[RUNS]
+    assert len(after[RUNS]) == 2
+    assert after[UNCHANGED] == before[UNCHANGED]
+    assert after[CURRENT_LISTS] == before[CURRENT_LISTS]  # the same seed
 
 
 def test_it_trains_like_what_is_live_and_says_so(twice):
-    _, before = twice
-    assert "[2/3] python_jobs train --like live\n" in before["stderr"]
-    assert "settings: those of version 1, which is live\n" in before["stderr"]
+    _, done, _, _ = twice
+    assert "[2/3] python_jobs train --like live\n" in done.stderr
+    assert "settings: those of version 1, which is live\n" in done.stderr
 
 
 def test_every_node_is_built_or_tested_once(twice):
-    project, before = twice
+    project, done, _, _ = twice
     manifest = json.loads((project.directory / "target/manifest.json").read_text())
     nodes = [*manifest["nodes"].values(), *manifest["unit_tests"].values()]
     kinds = ("model", "test", "unit_test")
-    wanted = [node["name"] for node in nodes if node["resource_type"] in kinds]
+    # A unit test of a model with versions has one for each, which dbt names after it.
+    wanted = [
+        node["name"] if node["resource_type"] != "unit_test" else node["unique_id"].split(".")[-1]
+        for node in nodes
+        if node["resource_type"] in kinds
+    ]
     # 5 of 98 OK created sql table model `analytics`.`mart_movies` ........ [OK in 0.05s]
     # 6 of 98 PASS mart_training_runs::what_it_shows ...................... [PASS in 0.05s]
     ended = r"\d+ of \d+ (?:OK created sql \w+ model|PASS|WARN \d+) (?:\S+(?:\.|::))?`?(\w+)`? "
     assert len(wanted) > 60
-    assert sorted(re.findall(ended, before["stdout"])) == sorted(wanted)
+    assert sorted(re.findall(ended, done.stdout)) == sorted(wanted)
 
 
 def test_the_samples_broken_rows_are_counted_in_a_sentence_and_are_no_warning(twice):
-    _, before = twice
+    _, done, _, _ = twice
     assert (
         "8 of 33,914 ratings and watch events stay out of the training mart: 3 rating outside "
         "(0, 5], 3 unknown user, 2 unknown movie. staging.rejected_interactions has them.\n"
-    ) in before["stdout"]
-    assert before["stdout"].count("WARN=0 ERROR=0") == 2
-    assert "Warn" not in before["stdout"]
+    ) in done.stdout
+    assert done.stdout.count("WARN=0 ERROR=0") == 2
+    assert "Warn" not in done.stdout
 
 
 def test_every_list_is_sound(twice):
-    project, _ = twice
-    assert project.query(BROKEN_LISTS) == [[0, 0, 0]]
+    *_, after = twice
+    assert after[BROKEN_LISTS] == [[0, 0, 0]]
 
 
 def test_scores_are_w_times_h_of_the_artifacts(twice, artifacts):
-    project, _ = twice
+    *_, after = twice
     _, _, folder = artifacts
     W, H = np.load(folder / "user_features.npy"), np.load(folder / "movie_features.npy")
     metadata = json.loads((folder / "metadata.json").read_text())
     rows = {user: row for row, user in enumerate(metadata["user_ids"])}
     columns = {movie: column for column, movie in enumerate(metadata["movie_ids"])}
-    lists = [row for row in project.query(CURRENT_LISTS) if row[4] == "factors"]
+    lists = [row for row in after[CURRENT_LISTS] if row[4] == "factors"]
     assert len(lists) > 5000
     for user, _, movie, score, _, because in lists:
         expected = W[rows[user]].astype(float) @ H[:, columns[movie]].astype(float)
@@ -135,16 +169,8 @@ def test_scores_are_w_times_h_of_the_artifacts(twice, artifacts):
 
 
 def test_users_without_interactions_get_the_popular_list(twice):
-    project, _ = twice
-    popular = project.query(
-        "select movie_id from analytics.mart_user_movie_matrix group by movie_id "
-        "order by count() desc, movie_id limit 20"
-    )
-    cold = project.query(
-        "select user_id from raw.users "
-        "where user_id not in (select user_id from analytics.mart_user_movie_matrix)"
-    )
-    lists = project.query(CURRENT_LISTS)
+    *_, after = twice
+    popular, cold, lists = after[POPULAR], after[COLD], after[CURRENT_LISTS]
     assert len(cold) >= 3
     for (user,) in cold:
         listed = [row for row in lists if row[0] == user]
@@ -153,7 +179,7 @@ def test_users_without_interactions_get_the_popular_list(twice):
 
 
 def test_mlflow_holds_what_the_run_was(twice, artifacts):
-    project, _ = twice
+    *_, after = twice
     client, run, folder = artifacts
     params, metrics = run.data.params, run.data.metrics
     assert run.info.status == "FINISHED"
@@ -162,10 +188,7 @@ def test_mlflow_holds_what_the_run_was(twice, artifacts):
     assert params["max_iter"] == "200"
     assert params["init"] == "random"
     assert params["random_state"] == "42"
-    users, movies, cells = project.query(
-        "select uniqExact(user_id), uniqExact(movie_id), count() "
-        "from analytics.mart_user_movie_matrix"
-    )[0]
+    ((users, movies, cells),) = after[SHAPE]
     assert params["matrix_shape"] == f"{users}x{movies}"
     assert metrics["sparsity"] == pytest.approx(100 * (1 - cells / (users * movies)))
     named = {"rmse", "mae", "reconstruction_error", "rmse_observed", "mae_observed", "ndcg_at_10"}
@@ -189,7 +212,7 @@ def test_mlflow_holds_what_the_run_was(twice, artifacts):
 def test_the_logged_model_loads_and_folds_in(twice, artifacts):
     import mlflow
 
-    project, _ = twice
+    project, *_ = twice
     client, _, folder = artifacts
     mlflow.set_tracking_uri(f"sqlite:///{project.directory / 'mlflow.db'}")
     version = client.get_model_version_by_alias("dataflix-nmf", "champion")
@@ -201,36 +224,28 @@ def test_the_logged_model_loads_and_folds_in(twice, artifacts):
 
 
 def test_dashboards_show_the_current_run_with_names_and_reasons(twice):
-    project, _ = twice
-    rows = project.query(
-        """
-        select count(), countIf(title = ''), countIf(reason = 'factors' and because_title = '')
-        from analytics.mart_user_recommendations
-        """
-    )
-    assert rows == [[len(project.query(CURRENT_LISTS)), 0, 0]]
-    similar, features = project.query(
-        "select (select count() from analytics.mart_similar_movies), "
-        "(select count() from analytics.mart_latent_features)"
-    )[0]
+    *_, after = twice
+    assert after[BROKEN_SHOWN] == [[len(after[CURRENT_LISTS]), 0, 0]]
+    ((similar, features),) = after[COUNTS]
     assert similar > 200
     assert features == 10
 
 
-def test_rolling_back_and_forth(twice, tmp_path):
-    from mlflow import MlflowClient
-
-    project, _ = twice
-    client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
-    (first, one), (second, two) = project.query(RUNS)
-    for run_id, version in ((first, one), (second, two)):
-        done = project.python_jobs("rollback", run_id)
-        assert done.returncode == 0, done.stderr
-        assert client.get_model_version_by_alias("dataflix-nmf", "champion").version == int(version)
-        project.dbt("run", "--select", "source:recommender+")
-        assert project.query(SHOWN) == [[version]]
-    listed = project.python_jobs("runs").stdout
-    assert listed.index(second[:8]) < listed.index(first[:8])
+def test_rolling_back_and_forth(twice):
+    project, _, _, after = twice
+    (first, one), (second, two) = after[RUNS]
+    champion = "select version from registered_model_aliases where alias = 'champion'"
+    build = ["dbt", "run", "--select", "source:recommender+"]
+    looks = [build, ["store", champion], ["query", SHOWN]]
+    commands = (["rollback", first], *looks, ["rollback", second], *looks, ["runs"])
+    *outcomes, listed = project.many(commands)
+    for version, rolled_back in ((one, outcomes[:4]), (two, outcomes[4:])):
+        for done in rolled_back:
+            assert done.returncode == 0, done.stdout + done.stderr
+        *_, alias, shown = rolled_back
+        assert rows_of(alias) == [[int(version)]]
+        assert rows_of(shown) == [[version]]
+    assert listed.stdout.index(second[:8]) < listed.stdout.index(first[:8])
 
 
 def test_no_column_is_tested_for_nulls_that_cannot_hold_one(trained_project):

@@ -5,7 +5,6 @@ Those of the pipeline have been run when a test gets the trained project, and ar
 
 import re
 import shlex
-from itertools import groupby
 
 from python_jobs.commands.steps import REFRESH
 from tests.python_jobs.conftest import REPOSITORY
@@ -32,27 +31,23 @@ def _commands():
                 yield words
 
 
-def _run_together(project, commands):
-    """Run commands of one program; those of python_jobs in one process, to import once."""
-    if commands[0][0] == "python_jobs":
-        return project.many([(words[1:], {}) for words in commands])
-    return [project.run(*words) for words in commands]
-
-
 def test_every_command_of_the_readme_runs(trained_project, tmp_path):
     newcomer = trained_project.copy(tmp_path / "newcomer")
     shown = list(_commands())
     assert shown[: len(IN_THE_FIXTURES)] == IN_THE_FIXTURES
-    ran = []
-    for _, group in groupby(shown[len(IN_THE_FIXTURES) :], key=lambda words: words[0]):
-        commands = list(group)
-        if ["python_jobs", "rollback", "RUN_ID"] in commands:
-            (run_id,) = newcomer.query("select min(run_id) from ml.training_runs")[0]
-            commands = [[run_id if word == "RUN_ID" else word for word in c] for c in commands]
-        for words, done in zip(commands, _run_together(newcomer, commands), strict=True):
-            assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}{done.stderr}"
-            # The sample is healthy, its age and its broken rows included.
-            assert "WARN" not in done.stdout.replace("WARN=0", ""), done.stdout
-            ran.append(words[0])
-    assert ran.count("dbt") >= 3
-    assert ran.count("python_jobs") >= 6
+    ((run_id,),) = newcomer.query("select run_id from ml.training_runs")
+    typed = [
+        [run_id if word == "RUN_ID" else word for word in words]
+        for words in shown[len(IN_THE_FIXTURES) :]
+    ]
+    programs = [words[0] for words in typed]
+    assert {*programs} == {"dbt", "python_jobs"}
+    # In one process, to import once.
+    commands = [words if words[0] == "dbt" else words[1:] for words in typed]
+    for words, done in zip(typed, newcomer.many(commands), strict=True):
+        assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}{done.stderr}"
+        # The sample is healthy, its age and its broken rows included.
+        assert "WARN" not in done.stdout.replace("WARN=0", ""), done.stdout
+    assert ["python_jobs", "rollback", run_id] in typed
+    assert programs.count("dbt") >= 3
+    assert programs.count("python_jobs") >= 6

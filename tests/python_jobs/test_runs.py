@@ -58,6 +58,9 @@ def test_of_two_bounds_of_the_rank_only_the_one_that_counted_is_logged():
     single = fit_params(Settings(6), interactions)
     assert single["max_components"] == 6
     assert "ensemble_ranks" not in single
+    assert [name for name in single if "transition" in name] == ["transition_rank"]
+    stacked = fit_params(Settings(6, transition_rank=2), interactions)
+    assert stacked["transition_memory"] == 5.0
     several = fit_params(Settings(6, ensemble_ranks=(10, 20)), interactions)
     assert "max_components" not in several
     assert several["ensemble_ranks"] == (10, 20)

@@ -44,13 +44,11 @@ def test_the_mart_is_the_sample_counted_in_python(built_project: Project) -> Non
         for cell in sorted(latest.keys() | watched.keys())
     ]
 
-    mart = built_project.query(
+    mart, rejected = built_project.queries(
         "select user_id, movie_id, rating, watch_count, interaction_score "
-        "from analytics.mart_user_movie_matrix order by user_id, movie_id"
+        "from analytics.mart_user_movie_matrix order by user_id, movie_id",
+        "select problem, count() from staging.int_interaction_events where not is_usable "
+        "group by problem order by problem",
     )
     assert mart == expected
-    rejected = built_project.query(
-        "select problem, count() from staging.int_interaction_events where not is_usable "
-        "group by problem order by problem"
-    )
     assert rejected == [["rating outside (0, 5]", 3], ["unknown movie", 2], ["unknown user", 3]]

@@ -6,6 +6,8 @@ from collections import Counter
 
 import pytest
 
+from tests.python_jobs.conftest import rows_of
+
 CURRENT = """
 select user_id, movie_id, score, reason, because_movie_id, strongest_movie_id
 from ml.recommendations
@@ -19,13 +21,21 @@ RATED, SEEN_AGAIN, GONE = 8, 9, 10
 COLD = "select min(user_id) from analytics.mart_users where movie_count = 0"
 
 
+VERSIONS = "select model_version from ml.training_runs order by published_at"
+TITLES = "select movie_id, title from analytics.mart_movies"
+
+
 @pytest.fixture(scope="module")
 def scored(trained_project, tmp_path_factory):
-    """A twin of a known user, a user of an unknown movie, users who changed, and one who left."""
+    """A twin of a known user, a user of an unknown movie, users who changed, and one who left.
+
+    Returns the lists before and after, by user; the outcome of `score`, and of `recommend` by user;
+    and what VERSIONS and TITLES find.
+    """
     project = trained_project.copy(tmp_path_factory.mktemp("scored"))
     mart = "analytics.mart_user_movie_matrix"
-    before = _lists(project)
-    ((cold,),) = project.query(COLD)
+    found, ((cold,),) = project.queries(CURRENT, COLD)
+    before = _lists(found)
     users = (KNOWN, CHANGED, RATED, SEEN_AGAIN, TWIN, STRANGER, cold, GONE)
     now = "settings mutations_sync = 1"
     statements = (
@@ -46,30 +56,31 @@ def scored(trained_project, tmp_path_factory):
     recommends = [
         ["recommend", "--user", str(user), "--top", "20", "--format", "json"] for user in users
     ]
-    done, *answers = project.many(
-        [(command, {}) for command in (*(["sql", s] for s in statements), ["score"], *recommends)]
-    )[len(statements) :]
+    looks = [["query", sql] for sql in (CURRENT, VERSIONS, TITLES)]
+    commands = (*(["execute", s] for s in statements), ["score"], *recommends, *looks)
+    done, *answers = project.many(commands)[len(statements) :]
     assert done.returncode == 0, done.stderr
-    return project, before, _lists(project), done, dict(zip(users, answers, strict=True))
+    after, versions, titles = map(rows_of, answers[len(users) :])
+    by_user = dict(zip(users, answers[: len(users)], strict=True))
+    return before, _lists(after), done, by_user, (versions, titles)
 
 
-def _lists(project):
+def _lists(found):
     lists: dict[int, list] = {}
-    for user, *row in project.query(CURRENT):
+    for user, *row in found:
         lists.setdefault(user, []).append(row)
     return lists
 
 
 def test_it_is_a_run_of_the_champion_and_needs_no_fit(scored):
-    project, _, _, done, _ = scored
+    _, _, done, _, (versions, _) = scored
     # The twin, the stranger, and those whose rating, movies or times changed.
     assert re.search(r"\b5 folded in\b", done.stdout)
-    versions = project.query("select model_version from ml.training_runs order by published_at")
     assert versions[0] == versions[-1]
 
 
 def test_users_as_they_were_trained_keep_their_lists(scored):
-    _, before, after, _, _ = scored
+    before, after, *_ = scored
     # What is popular is a share of the users, and there are more of them now.
     trained = {user for user, rows in before.items() if rows[0][2] == "factors"}
     unchanged = trained - {CHANGED, RATED, SEEN_AGAIN, GONE}
@@ -78,7 +89,7 @@ def test_users_as_they_were_trained_keep_their_lists(scored):
 
 
 def test_a_new_user_gets_the_list_of_a_user_who_did_the_same(scored):
-    _, _, after, _, _ = scored
+    _, after, *_ = scored
     assert {row[2] for row in after[TWIN]} == {"fold_in"}
     twin = {movie: score for movie, score, *_ in after[TWIN]}
     known = {movie: score for movie, score, *_ in after[KNOWN]}
@@ -89,14 +100,14 @@ def test_a_new_user_gets_the_list_of_a_user_who_did_the_same(scored):
 
 @pytest.mark.parametrize("user", [CHANGED, RATED, SEEN_AGAIN])
 def test_a_user_who_changed_is_folded_in(scored, user):
-    _, before, after, _, _ = scored
+    before, after, *_ = scored
     assert {row[2] for row in after[user]} == {"fold_in"}
     assert after[user] != before[user]
 
 
 def test_recommend_shows_what_score_publishes(scored):
-    project, _, after, _, answers = scored
-    titles = dict(project.query("select movie_id, title from analytics.mart_movies"))
+    _, after, _, answers, (_, titles) = scored
+    titles = dict(titles)
     reasons = set()
     for user, answer in answers.items():
         if user == GONE:
@@ -116,7 +127,7 @@ def test_recommend_shows_what_score_publishes(scored):
 
 def test_a_list_does_not_name_one_movie_all_the_way_down(scored):
     """One movie contributes most to nine of the first ten; what comes next is about as strong."""
-    _, _, after, _, _ = scored
+    _, after, *_ = scored
     because, strongest = zip(*(row[3:] for row in after[KNOWN][:10]), strict=True)
     assert max(Counter(strongest).values()) == 9
     assert because[:3] == strongest[:3]
@@ -124,7 +135,7 @@ def test_a_list_does_not_name_one_movie_all_the_way_down(scored):
 
 
 def test_a_user_whom_no_mart_has_any_more_is_an_error(scored):
-    _, before, after, _, answers = scored
+    before, after, _, answers, _ = scored
     assert before[GONE]
     assert GONE not in after
     assert answers[GONE].returncode == 1
@@ -132,7 +143,7 @@ def test_a_user_whom_no_mart_has_any_more_is_an_error(scored):
 
 
 def test_a_user_of_unknown_movies_gets_the_popular_list_and_is_counted(scored):
-    _, _, after, done, _ = scored
+    _, after, done, *_ = scored
     assert {row[2] for row in after[STRANGER]} == {"popular"}
     assert {row[3] for row in after[STRANGER]} == {0}
     assert re.search(r"\b1 interactions are with movies that the model does not know", done.stdout)

@@ -52,19 +52,21 @@ def test_a_variable_is_held_to_the_same(nothing_runs, monkeypatch):
 
 def test_the_largest_id_and_list_are_taken():
     arguments = ["--user", str(2**64 - 1), "--top", str(2**16 - 1)]
-    command = cli.get_command(click.Context(cli), "recommend")
+    context = click.Context(cli, **cli.context_settings)
+    command = cli.get_command(context, "recommend")
     assert command is not None
-    taken = command.make_context("recommend", arguments).params
+    taken = command.make_context("recommend", arguments, parent=context).params
     assert (taken["user"], taken["top"]) == (2**64 - 1, 2**16 - 1)
 
 
-CONSENT = {("reset", "--yes")}
+CONSENT = {("reset", "--yes"), ("sql", "--write")}
 """What answers a question is no setting, and a variable that lies about must not answer it."""
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_setting_can_be_given_as_an_environment_variable(name, monkeypatch):
-    context = click.Context(cli)
+    # The settings of the group, since a command keeps the help option that it is first asked for.
+    context = click.Context(cli, **cli.context_settings)
     command = cli.get_command(context, name)
     assert command is not None
     options = [each for each in command.params if isinstance(each, click.Option)]

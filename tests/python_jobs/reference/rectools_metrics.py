@@ -16,7 +16,20 @@ import pandas as pd
 import rectools
 from rectools import metrics
 
-USERS, MOVIES, LENGTH = 60, 80, 10
+USERS, MOVIES, LENGTH, GENRES = 60, 80, 10, 6
+
+
+class Cosine(metrics.PairwiseDistanceCalculator):
+    """1 - cosine of two movies' genres; RecTools has Hamming's distance only."""
+
+    def __init__(self, genres):
+        self.genres = genres
+
+    def _get_distances_for_item_pairs(self, items_0, items_1):
+        one, other = self.genres[items_0], self.genres[items_1]
+        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+        dots = (one * other).sum(axis=1)
+        return 1 - np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
 
 
 def main() -> None:
@@ -47,6 +60,23 @@ def main() -> None:
         name: measure.calc_per_user(recommended, interactions).sort_index().tolist()
         for name, measure in measures.items()
     }
+    # What the lists are like: histories, and genres of which a movie may have none.
+    history = [
+        np.sort(generator.permutation(MOVIES)[: generator.integers(1, 40)]) for _ in range(USERS)
+    ]
+    genres = (generator.random((MOVIES, GENRES)) < 0.3).astype(float)
+    previous = pd.DataFrame(
+        {
+            "user_id": np.repeat(np.arange(USERS), [movies.size for movies in history]),
+            "item_id": np.concatenate(history),
+        }
+    )
+    beyond = {
+        "novelty": metrics.MeanInvUserFreq(k=LENGTH).calc(recommended, previous),
+        "intra_list_diversity": metrics.IntraListDiversity(LENGTH, Cosine(genres)).calc(
+            recommended
+        ),
+    }
     coverage = metrics.CatalogCoverage(k=LENGTH, normalize=True)
     record = {
         "rectools": rectools.__version__,
@@ -54,6 +84,9 @@ def main() -> None:
         "lists": lists.tolist(),
         "held_out": [movies.tolist() for movies in held_out],
         "per_user": per_user,
+        "history": [movies.tolist() for movies in history],
+        "genres": genres.tolist(),
+        "beyond_accuracy": beyond,
         "catalogue_coverage": coverage.calc(recommended, catalog=np.arange(MOVIES)),
     }
     Path(__file__).with_suffix(".json").write_text(json.dumps(record) + "\n")

@@ -1,0 +1,155 @@
+"""What lists are like, whether or not they hit: how varied, how novel, and fair to whom.
+
+Over the lists of the users with held-out movies, with n(i) the users who interacted with movie i in
+the training part, of n users:
+
+- ``gini_index``: Gini's index of how often each movie of the catalogue is recommended: 0 if all
+  equally often, near 1 if always the same few. Fleder and Hosanagar, "Blockbuster culture's next
+  rise or fall" (2009).
+- ``novelty``: mean self-information of what is recommended, ``log2(n / n(i))`` bits, n(i) at least
+  1; a mean over users of the means of their lists. Zhou et al., "Solving the apparent
+  diversity-accuracy dilemma of recommender systems" (2010).
+- ``long_tail_share``: share of a list that is not in the short head, which is the fewest movies
+  that have 80 % of the interactions; a mean over users. Abdollahpouri, Burke and Mobasher,
+  "Managing popularity bias in recommender systems with personalized re-ranking" (2019).
+
+And where genres are known, with G a movie's genres as a vector of 0 and 1:
+
+- ``intra_list_diversity``: mean of ``1 - cos(G_i, G_j)`` over the pairs of a list, a mean over
+  users; a movie without genres is like no other. Ziegler et al., "Improving recommendation lists
+  through topic diversification" (2005), as a distance as in Vargas and Castells (2011). A list of
+  one has 0.
+- ``genre_miscalibration``: Kullback-Leibler divergence, in nats, of a list's mix of genres from
+  that of the user's history, 0 where both are the same; a mean over users. Each movie gives one
+  part, divided evenly among its genres; the list's mix is smoothed with 1 % of the history's.
+  Steck, "Calibrated recommendations" (2018), equations 2, 3 and 6 with equal weights. Users whose
+  history or list has no genres are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+HEAD = 0.8
+"""Share of the interactions that the short head has."""
+SMOOTHING = 0.01
+"""Share of the history in the mix of a list: otherwise a genre missing from it made it infinite."""
+USERS_PER_BLOCK = 4_096
+
+Lists = NDArray[np.int32]
+
+
+def of_popularity(lists: Lists, train: csr_matrix) -> dict[str, float]:
+    """Return ``gini_index``, ``novelty`` (bits) and ``long_tail_share`` (0–1).
+
+    Parameters
+    ----------
+    lists
+        Movie indices, users × length, below 0 where a list is too short.
+    train
+        What was learned from, CSR, users × movies.
+    """
+    counts = np.bincount(train.indices, minlength=train.shape[1])
+    kept = lists >= 0
+    users = np.count_nonzero(np.diff(train.indptr))
+    bits = np.log2(max(users, 1) / np.maximum(counts, 1))
+    in_tail = ~short_head(counts)
+    recommended = np.bincount(lists[kept], minlength=counts.size)
+    return {
+        "gini_index": gini(recommended),
+        "novelty": _mean_of_lists(bits[lists], kept),
+        "long_tail_share": _mean_of_lists(in_tail[lists], kept),
+    }
+
+
+def gini(counts: NDArray[np.integer]) -> float:
+    """Return Gini's index of counts, 0 (all equal) to 1 - 1/n; 0 where all are 0.
+
+    >>> gini(np.array([3, 3, 3])), round(gini(np.array([0, 0, 6])), 3)
+    (0.0, 0.667)
+    """
+    total = counts.sum()
+    if not total:
+        return 0.0
+    places = np.arange(1, counts.size + 1)
+    return float((2 * places - counts.size - 1) @ np.sort(counts) / (counts.size * total))
+
+
+def short_head(counts: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return which movies are in the short head: most interactions first, of equal ones by index.
+
+    >>> short_head(np.array([1, 5, 3, 1])).tolist()
+    [False, True, True, False]
+    """
+    order = np.argsort(-counts, kind="stable")
+    before = np.cumsum(counts[order]) - counts[order]
+    head = np.zeros(counts.size, bool)
+    head[order] = before < HEAD * counts.sum()
+    return head
+
+
+def of_genres(lists: Lists, history: csr_matrix, genres: csr_matrix) -> dict[str, float]:
+    """Return ``intra_list_diversity`` (0–1) and ``genre_miscalibration`` (nats, from 0).
+
+    Parameters
+    ----------
+    lists
+        Movie indices, users × length, below 0 where a list is too short.
+    history
+        What the same users have interacted with, CSR, users × movies.
+    genres
+        1 where a movie has a genre, CSR, movies × genres.
+    """
+    parts = genres.toarray().astype(np.float64)
+    each = parts.sum(axis=1, keepdims=True)
+    mixes = np.divide(parts, each, out=np.zeros_like(parts), where=each > 0)
+    directions = np.divide(parts, np.sqrt(each), out=np.zeros_like(parts), where=each > 0)
+    diversity, divergence = [], []
+    for start in range(0, lists.shape[0], USERS_PER_BLOCK):
+        span = slice(start, start + USERS_PER_BLOCK)
+        diversity.append(_diversity(lists[span], directions))
+        seen = history[span]
+        seen.data = np.ones_like(seen.data)
+        divergence.append(_divergence(lists[span], np.asarray(seen @ mixes), mixes))
+    divergences = np.concatenate(divergence)
+    return {
+        "intra_list_diversity": float(np.concatenate(diversity).mean()),
+        "genre_miscalibration": float(divergences.mean()) if divergences.size else 0.0,
+    }
+
+
+def _diversity(lists: Lists, directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    kept = lists >= 0
+    of_lists = directions[lists] * kept[:, :, np.newaxis]
+    # Σ over ordered pairs of cosines is |Σ directions|², less that of each movie with itself.
+    summed = (of_lists.sum(axis=1) ** 2).sum(axis=1) - (of_lists**2).sum(axis=(1, 2))
+    sizes = kept.sum(axis=1)
+    pairs = sizes * (sizes - 1)
+    return np.asarray((pairs - summed) / np.maximum(pairs, 1))
+
+
+def _divergence(
+    lists: Lists, of_history: NDArray[np.float64], mixes: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    of_lists = (mixes[lists] * (lists >= 0)[:, :, np.newaxis]).sum(axis=1)
+    known = (of_history.sum(axis=1) > 0) & (of_lists.sum(axis=1) > 0)
+    p, q = (mix[known] / mix[known].sum(axis=1, keepdims=True) for mix in (of_history, of_lists))
+    q = (1 - SMOOTHING) * q + SMOOTHING * p
+    terms = p * np.log(np.divide(p, q, out=np.ones_like(p), where=p > 0))
+    return np.asarray(terms.sum(axis=1))
+
+
+def _mean_of_lists(values: NDArray[np.generic], kept: NDArray[np.bool_]) -> float:
+    """Return the mean over users of the mean over a list; lists without movies are left out."""
+    sizes = kept.sum(axis=1)
+    some = sizes > 0
+    if not some.any():
+        return 0.0
+    sums = np.where(kept, values, 0).sum(axis=1)
+    return float((sums[some] / sizes[some]).mean())

@@ -1,0 +1,1 @@
+"""The copy of the marts that the dashboards on this machine read."""
