@@ -292,8 +292,9 @@ def test_what_tune_finds_is_the_challenger_and_can_be_trained(trained_project, t
     live = like_it.info.run_id if passed else rows_of(before)[0][0]
     assert rows_of(after)[0][0] == live
     assert client.get_model_version_by_alias("dataflix-nmf", "champion").run_id == live
+    runs = client.get_experiment(challenger.info.experiment_id)
     trials = client.search_runs(
-        [challenger.info.experiment_id],
+        [client.get_experiment_by_name(f"{runs.name}-trials").experiment_id],
         f"tags.mlflow.parentRunId = '{challenger.info.run_id}'",
     )
     validations = [run.data.metrics["validation_ndcg_at_10"] for run in trials]
