@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from python_jobs.publishing.retention import PUBLISHED_TABLES, remove_leftovers
 from python_jobs.warehouse.connection import Warehouse
+from python_jobs.warehouse.replicas import on_every_replica
 
 RUNS = ("training_runs", "refused_runs")
 """Tables with a row for each run, which are not partitioned; the one that commits comes first."""
@@ -27,7 +28,9 @@ def remove_published(warehouse: Warehouse) -> None:
     """
     for table in RUNS:
         runs = warehouse.published(table)
-        warehouse.client.command(f"alter table {runs} drop partition tuple()")
+        warehouse.client.command(
+            f"alter table {runs} drop partition tuple()", settings=on_every_replica(warehouse, runs)
+        )
     for table in PUBLISHED_TABLES:
         live = warehouse.published(table)
         found = warehouse.client.query(
