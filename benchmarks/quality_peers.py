@@ -155,7 +155,7 @@ def judge_poismf(split: Holdout, params: Params) -> Evaluation:
         k=params["rank"], l2_reg=params["l2"], method="tncg", reindex=False, nthreads=1,
         random_state=42, weight_mult=1.0, niter=10, maxupd=params["rank"] * 2,
     )  # fmt: skip
-    model.fit(weighed(split, params))
+    model.fit(weighed(split, params).tocoo())
     W, H = np.asarray(model.A), np.asarray(model.B).T
     return evaluate_factors(W.astype(np.float32), np.ascontiguousarray(H, np.float32), split)
 
