@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import pytest
 
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.warehouse.connection import Warehouse, open_warehouse
+from tests.python_jobs.processes import MAINS, run_main
 
 if TYPE_CHECKING:
     from python_jobs.tracking.store import Tracking
@@ -43,6 +43,8 @@ Command = list[str]
 SLOWEST = (
     "test_gate.py",
     "test_server.py",
+    "test_first_day.py",
+    "test_datasets.py",
     "test_movielens.py",
     "test_readme.py",
     "test_pipeline.py",
@@ -86,10 +88,13 @@ class Project:
         self, program: str, *arguments: str, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of this environment in the project's directory."""
+        environment = {**self.environment, **variables}
+        if program in MAINS:
+            return run_main(program, arguments, self.directory, environment)
         return subprocess.run(
             [str(SCRIPTS / program), *arguments],
             cwd=self.directory,
-            env={**self.environment, **variables},
+            env=environment,
             capture_output=True,
             text=True,
             check=False,
@@ -113,15 +118,7 @@ class Project:
         many_commands.py says what else can stand between them, such as ``["query", SELECT]``.
         """
         told = [each if isinstance(each, tuple) else (each, {}) for each in commands]
-        done = subprocess.run(
-            [sys.executable, str(REPOSITORY / "tests/python_jobs/many_commands.py")],
-            cwd=self.directory,
-            env=self.environment,
-            input=json.dumps(told),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_main("many_commands", (), self.directory, self.environment, json.dumps(told))
         assert done.returncode == 0, done.stderr
         return [
             subprocess.CompletedProcess(arguments, *outcome)
