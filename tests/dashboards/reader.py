@@ -86,13 +86,15 @@ class Reader:
         self.page.wait_for_load_state("networkidle")
         self.page.wait_for_timeout(1500)
 
-    def pick(self, label: str, value: str, answers: int) -> None:
+    def pick(self, filter_id: str, value: str, answers: int) -> None:
         """Choose a filter's value as a person does: type it, press Enter, apply."""
-        self.answers.clear()
-        self.page.get_by_role("combobox", name=label, exact=True).first.click()
+        self.page.locator(f"#NATIVE_FILTER-{filter_id}").click(force=True)
         self.page.keyboard.type(value)
         self.page.locator(f".ant-select-item-option[title='{value}']").first.click()
         self.page.keyboard.press("Escape")
+        self.page.wait_for_load_state("networkidle")
+        # What was typed asked for values; from here on it is charts that ask.
+        self.answers.clear()
         self.page.locator("[data-test='filter-bar__apply-button']").click()
         self.wait_for(answers)
 

@@ -90,7 +90,7 @@ def test_another_user_is_picked_and_one_of_whom_nothing_is_known(
     [[cold]] = project.query("select min(user_id) from analytics.mart_users where movie_count = 0")
     reader.open(first_start.address(RECOMMENDATIONS), CALLS[RECOMMENDATIONS])
 
-    reader.pick("User", "42", len(OF_A_USER))
+    reader.pick("user", "42", len(OF_A_USER))
     [theirs] = reader.of("mart_user_history")
     assert {row["label"] for row in theirs.data[0]} == liked
     [listed] = reader.of("mart_user_recommendations")
@@ -101,7 +101,7 @@ def test_another_user_is_picked_and_one_of_whom_nothing_is_known(
     assert (reader.failed(), reader.errors()) == ([], [])
     reader.save(PICTURES / "dashboard_recommendations.png")
 
-    reader.pick("User", str(cold), len(OF_A_USER))
+    reader.pick("user", str(cold), len(OF_A_USER))
     [listed] = reader.of("mart_user_recommendations")
     assert {row["because"] for row in listed.data[0]} == {"popular with everyone"}
     [profile] = reader.of("mart_users")
