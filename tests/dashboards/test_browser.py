@@ -1,6 +1,6 @@
 """Both dashboards, as a reader's browser shows them, from the first start to the fiftieth run.
 
-The pictures are left in target/dashboards, or where PICTURES says.
+The README's pictures are left where PICTURES says, target/dashboards by default, and all others there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.python_jobs.documented_server import Own
 from tests.python_jobs.test_dashboards import DASHBOARDS, placed
 
 PICTURES = REPOSITORY / os.environ.get("PICTURES", "target/dashboards")
+LEFT = REPOSITORY / "target" / "dashboards"
 RECOMMENDATIONS, HEALTH = "recommendations", "recommender-health"
 CALLS = {
     dashboard["slug"]: len(placed(dashboard))
@@ -78,7 +79,7 @@ def test_a_dashboard_is_whole(first_start: Dashboards, reader: Reader, slug: str
     reader.open(first_start.address(slug), CALLS[slug])
     # Nothing has been refused yet.
     assert_whole(reader, slug, without_rows=1 if slug == HEALTH else 0)
-    reader.save(PICTURES / f"first_{slug.replace('-', '_')}.png")
+    reader.save(LEFT / f"first_{slug.replace('-', '_')}.png")
 
 
 def test_another_user_is_picked_and_one_of_whom_nothing_is_known(
@@ -109,7 +110,7 @@ def test_another_user_is_picked_and_one_of_whom_nothing_is_known(
     [theirs] = reader.of("mart_user_history")
     assert theirs.rows == [0]
     assert (reader.failed(), reader.errors(), reader.elsewhere) == ([], [], [])
-    reader.save(PICTURES / "cold_user.png")
+    reader.save(LEFT / "cold_user.png")
 
 
 def test_a_change_in_the_pages_comes_back_as_a_clean_diff(
@@ -214,7 +215,7 @@ def test_nothing_published_is_no_error(
             reader.open(first_start.address(slug), 3)
             reader.page.wait_for_timeout(5000)
             assert (reader.failed(), reader.errors(), reader.elsewhere) == ([], [], [])
-            reader.save(PICTURES / f"empty_{slug.replace('-', '_')}.png")
+            reader.save(LEFT / f"empty_{slug.replace('-', '_')}.png")
     finally:
         other.symlink_to(before)
         other.rename(place)
