@@ -49,7 +49,8 @@ def queries() -> Iterator[tuple[str, str]]:
                     filtered[meta["uuid"]] = column
     for uuid, chart in sorted(charts.items(), key=lambda item: item[1]["slice_name"]):
         dataset = datasets[chart["dataset_uuid"]]
-        yield f"{chart['slice_name']} ({dataset['table_name']})", _query(chart["params"], dataset, filtered.get(uuid))
+        name = f"{chart['slice_name']} ({dataset['table_name']})"
+        yield name, _query(chart["params"], dataset, filtered.get(uuid))
 
 
 def _load(kind: str) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Both dashboards, as a reader's browser shows them, from the first start to the fiftieth run.
 
-The README's pictures are left where PICTURES says, target/dashboards by default, and all others there.
+The README's pictures are left where PICTURES says, or in target/dashboards, and all others there.
 """
 
 from __future__ import annotations
