@@ -7,6 +7,7 @@ scaling. Only its own parameters differ. Those that know order are in `benchmark
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -54,7 +55,9 @@ def tune(peer: Peer, split: Holdout, validations: list[Holdout], minutes: float)
     for point in peer.begin:
         study.enqueue_trial(point)
     end = monotonic() + minutes * 60
-    while not study.trials or (monotonic() < end and len(study.trials) < peer.most_trials):
+    done = 0  # study.trials holds what waits to be tried as well
+    while not done or (monotonic() < end and done < peer.most_trials):
+        done += 1
         trial = study.ask()
         params = peer.suggest(trial, split)
         trial.set_user_attr("params", params)
@@ -136,7 +139,10 @@ def judge_neighbours(split: Holdout, params: Params) -> Evaluation:
     matrix = weighed(split, params)
     kinds = {"cosine": CosineRecommender, "tfidf": TFIDFRecommender, "bm25": BM25Recommender}
     model = kinds[params["kind"]](K=params["neighbours"], num_threads=1)
-    model.fit(matrix, show_progress=False)
+    with warnings.catch_warnings():
+        # BM25 and TF-IDF hand their own matrix over in a form that implicit then warns of.
+        warnings.simplefilter("ignore")
+        model.fit(matrix, show_progress=False)
     scores = (matrix @ model.similarity).toarray()
     return evaluate_lists(dense_lists(scores, split), split)
 

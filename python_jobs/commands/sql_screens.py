@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from io import BytesIO
 from itertools import islice
 from typing import Any
 
@@ -40,7 +42,7 @@ def show_rows(client: Client, statement: Statement, shape: str) -> None:
     if shape == "table":
         _show_table(client, statement)
     elif shape == "csv":
-        with client.raw_stream(statement.text, fmt="CSVWithNames", settings=WHOLE) as stream:
+        with _raw(client, statement, "CSVWithNames") as stream:
             while chunk := stream.read(CHUNK):
                 sys.stdout.write(chunk.decode())
     else:
@@ -52,9 +54,13 @@ def show_rows(client: Client, statement: Statement, shape: str) -> None:
 
 
 def _show_table(client: Client, statement: Statement) -> None:
-    with client.query_rows_stream(statement.text) as stream:
-        rows = list(islice(stream, SHOWN + 1))
-        names = stream.source.column_names
+    if statement.is_a_query:
+        with client.query_rows_stream(statement.text) as stream:
+            rows = list(islice(stream, SHOWN + 1))
+            names = stream.source.column_names
+    else:
+        result = client.query(statement.text)
+        rows, names = list(result.result_rows), result.column_names
     table = Table(box=SIMPLE_HEAD)
     for name in names:
         table.add_column(escape(name), overflow="fold")
@@ -69,9 +75,16 @@ def _shown(value: Any) -> str:
     return "NULL" if value is None else escape(str(value))
 
 
+def _raw(client: Client, statement: Statement, fmt: str) -> AbstractContextManager[Any]:
+    """Return the answer as bytes; the embedded engine streams queries only, and not SHOW."""
+    if statement.is_a_query:
+        return client.raw_stream(statement.text, fmt=fmt, settings=WHOLE)
+    return BytesIO(client.raw_query(statement.text, fmt=fmt, settings=WHOLE))
+
+
 def _lines(client: Client, statement: Statement) -> Iterator[str]:
     left = b""
-    with client.raw_stream(statement.text, fmt="JSONEachRow", settings=WHOLE) as stream:
+    with _raw(client, statement, "JSONEachRow") as stream:
         while chunk := stream.read(CHUNK):
             *lines, left = (left + chunk).split(b"\n")
             yield from (line.decode() for line in lines)

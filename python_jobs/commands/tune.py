@@ -42,9 +42,9 @@ def command(
 ) -> None:
     """Search better settings, and register the best as challenger; publish nothing.
 
-    Rank, regularisation, initialisation, score weights and ensembles are searched, from the
-    settings given. The best is judged on a part of the data that the search never saw. The trials
-    are not: they are apart in MLflow, in an experiment whose name ends in -trials.
+    Rank, regularisation, initialisation, score weights, ensembles and transitions are searched,
+    from the settings given. The best is judged on a part of the data that the search never saw. The
+    trials are not: they are apart in MLflow, in an experiment whose name ends in -trials.
     `python_jobs train --like challenger` puts the best before the gate.
 
     \b

@@ -50,7 +50,7 @@ def take_snapshot(project: DbtProject) -> list[str]:
         _remove_others(place)
         stamp = str(time.time_ns())
         backup, copy = place / f"{BACKUP}{stamp}", place / f"{COPY}{stamp}"
-        source = project.model("mart_user_recommendations").database
+        source = project.model("mart_users").database
         try:
             _back_up(project, source, backup)
             names = _restore(project, source, backup, copy)

@@ -27,8 +27,15 @@ from python_jobs.warehouse.explained_errors import (
     without_secret,
 )
 
-READ_MODELS = ("mart_user_movie_matrix", "mart_movies", "mart_users")
-PUBLISHED_TABLES = ("training_runs", "recommendations", "similar_movies", "movie_factors")
+READ_MODELS = ("mart_user_movie_matrix", "mart_movies", "mart_users", "mart_dataset")
+PUBLISHED_TABLES = (
+    "training_runs",
+    "refused_runs",
+    "recommendations",
+    "similar_movies",
+    "movie_factors",
+    "dataset_samples",
+)
 """What the jobs read of dbt's, and what they fill."""
 AUTHENTICATION_FAILED = 516
 """ClickHouse's code for a wrong user or password."""

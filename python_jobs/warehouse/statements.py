@@ -41,6 +41,11 @@ class Statement:
         return first in ROWS
 
     @property
+    def is_a_query(self) -> bool:
+        """Whether it is a SELECT, and not one of the short answers, such as SHOW's."""
+        return not {"show", "describe", "desc", "explain", "exists", "check"} & {*self.words[:1]}
+
+    @property
     def writes_a_file(self) -> bool:
         """Whether it has an ``into outfile``."""
         return ("into", "outfile") in zip(self.words, self.words[1:], strict=False)

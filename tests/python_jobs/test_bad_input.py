@@ -70,7 +70,7 @@ WRONG = {
         {},
         ["list of 201", "from 1 to 200"],
     ),
-    "an unknown run": (["rollback", "nonsense"], {}, ["No run nonsense", "python_jobs runs"]),
+    "an unknown run": (["rollback", "nonsense"], {}, ["No run nonsense", "These are kept: "]),
     "an unknown model": (
         ["train", "--like", "nonsense"],
         {},
@@ -133,7 +133,7 @@ def test_bad_usage_has_an_exit_code_of_its_own(empty_project):
 
 
 def test_ctrl_c_leaves_the_previous_run_current(project):
-    steps = ("jobs.train:factorize", "publishing.publish:swap_in")
+    steps = ("jobs.train:fit", "publishing.publish:swap_in")
     state = ["query", STATE]
     before, *outcomes = project.many(
         [state, *(each for step in steps for each in (["interrupt", step, "train"], state))]

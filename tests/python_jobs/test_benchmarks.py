@@ -3,17 +3,22 @@
 import json
 import re
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
 from benchmarks.generate import TASTES, Size, queries
+from benchmarks.ordered_peers import ridge_scores
 from benchmarks.page import anchor, render
 from benchmarks.peers import compare
+from benchmarks.quality_peers import Peer, tune
 from benchmarks.run import phases_of
 from benchmarks.scratch import measured
 from benchmarks.usual_recipe import all_cells, recommend
+from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.progress import Phases
 from python_jobs.ranking.top_n import top_n
@@ -171,3 +176,35 @@ def test_the_page_shows_the_pipeline_and_what_it_is_made_of():
     linked = re.findall(r"\(#(.+)\)$", page, re.MULTILINE)
     headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
     assert linked == [anchor(heading) for heading in headings[1:]]
+
+
+def test_the_directed_ridge_says_what_comes_next():
+    """Half go 0 → 1, half 1 → 2; movie 3, seen once, is left out."""
+    rows = [[0, 1], [1, 2]] * 4 + [[0, 3], [0], [1]]
+    users = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    times = np.concatenate([np.arange(len(row)) for row in rows])
+    ones = np.ones(users.size, np.float32)
+    train = csr_matrix((ones, (users, np.concatenate(rows))), shape=(len(rows), 4))
+    split = Holdout(train, train, times, "temporal")
+    params = {"transition_shrinkage": 1e-6, "transition_long_share": 0.0}
+    scores = ridge_scores(split, {**params, "transition_horizon": 1.0})
+    np.testing.assert_allclose(scores[-2:], [[0, 1, 0, 0], [0, 0, 1, 0]], atol=1e-4)
+
+
+def test_a_peer_is_tried_from_what_it_begins_with():
+    """As often as it says, what it begins with included, however little time there is."""
+    split = Holdout(csr_matrix((1, 1)), csr_matrix((1, 1)), np.empty(0, np.int64), "temporal")
+    tried = []
+
+    def judge(_, params):
+        tried.append(params["weight"])
+        return SimpleNamespace(metrics={"ndcg_at_10": params["weight"] % 3})
+
+    def suggest(trial, _):
+        return {"weight": trial.suggest_categorical("weight", [1, 2, 3])}
+
+    begin = tuple({"weight": weight} for weight in (1, 2, 3))
+    peer: Any = Peer("peer", suggest, judge, begin, most_trials=3)
+    assert tune(peer, split, [split], minutes=1.0) == {"weight": 2}
+    assert tried == [1, 2, 3]
+    assert tune(peer, split, [split], minutes=0.0) == {"weight": 1}

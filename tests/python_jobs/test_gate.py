@@ -262,7 +262,9 @@ def test_force_publishes_and_is_recorded(gated):
     assert int(latest.version) == int(champion.version) + 1
     theirs = client.get_run(latest.run_id).data.params
     assert (theirs["recency"], theirs["max_iter"], theirs["random_state"]) == ("1.0", "1", "42")
-    assert {name: theirs[name] for name in theirs if name in run.data.params} == run.data.params
+    assert theirs.pop("made_by") == f"train like v{champion.version}"
+    ours = {name: value for name, value in run.data.params.items() if name != "made_by"}
+    assert {name: theirs[name] for name in theirs if name in ours} == ours
 
 
 def test_retention_keeps_every_table_of_a_run_together(gated):
@@ -279,7 +281,7 @@ def test_what_tune_finds_is_the_challenger_and_can_be_trained(trained_project, t
     live_now = ["query", CURRENT]
     before, tuned, trained, after = project.many([live_now, (tune, {}), (train, {}), live_now])
     assert tuned.returncode == 0, tuned.stderr
-    assert re.search(r"\b3 trials", tuned.stdout)
+    assert re.search(r"\b4 trials", tuned.stdout)
     client = MlflowClient(f"sqlite:///{project.directory / 'mlflow.db'}")
     challenger = client.get_run(client.get_model_version("dataflix-nmf", "2").run_id)
     like_it = client.get_run(client.get_model_version("dataflix-nmf", "3").run_id)
@@ -290,12 +292,13 @@ def test_what_tune_finds_is_the_challenger_and_can_be_trained(trained_project, t
     live = like_it.info.run_id if passed else rows_of(before)[0][0]
     assert rows_of(after)[0][0] == live
     assert client.get_model_version_by_alias("dataflix-nmf", "champion").run_id == live
+    runs = client.get_experiment(challenger.info.experiment_id)
     trials = client.search_runs(
-        [challenger.info.experiment_id],
+        [client.get_experiment_by_name(f"{runs.name}-trials").experiment_id],
         f"tags.mlflow.parentRunId = '{challenger.info.run_id}'",
     )
     validations = [run.data.metrics["validation_ndcg_at_10"] for run in trials]
-    assert len(validations) == 3
+    assert len(validations) == 4
     assert all(0 < ndcg < 1 for ndcg in validations)
 
 

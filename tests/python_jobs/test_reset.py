@@ -45,7 +45,10 @@ def test_all_that_was_published_goes_and_nothing_else(warehouse, store, publishe
     others = warehouse.client.query(OTHERS).result_rows
     assert {database for database, _, _ in others} == {"raw", "analytics"}
     found = belongings(warehouse, store)
+    # Other tests share the warehouse, and some are refused there.
+    refused = warehouse.client.query("select count() from ml.refused_runs").result_rows[0][0]
     assert found.rows == {
+        "ml.refused_runs": refused,
         "ml.training_runs": 2,
         "ml.recommendations": 12,
         "ml.similar_movies": 4,

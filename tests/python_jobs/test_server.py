@@ -175,7 +175,7 @@ def test_a_connection_lost_while_publishing_leaves_the_run_before(recommended, s
     server.age_files()
     server.start()
     sql = "select name from system.tables where database = 'ml' and name like '%__staging_%'"
-    assert len(server.query("python_jobs", sql)) == 3
+    assert len(server.query("python_jobs", sql)) == 4
     assert server.runs() == [before]
     assert server.query("python_jobs", rows) == published
 
@@ -187,7 +187,28 @@ def test_a_connection_lost_while_publishing_leaves_the_run_before(recommended, s
     assert rolled_back.returncode == 0, rolled_back.stderr
     now, after, first = server.runs()
     assert now == first == before != after
-    assert re.search(rf"current\s+{before}", shown.stdout)
+    assert re.search(rf"current\s+{before[:8]}", shown.stdout)
+
+
+def test_a_reset_wants_the_databases_name_and_takes_no_more_rights(recommended, served, server):
+    jobs = server.variables("python_jobs")
+    runs = server.runs()
+    unnamed, wrong, done, shown = served.many(
+        [
+            (["reset", "--yes"], jobs),
+            (["reset", "--yes", "--database", "raw"], jobs),
+            (["reset", "--yes", "--database", "ml"], jobs),
+            (["runs"], jobs),
+        ]
+    )
+    assert runs
+    for refused in (unnamed, wrong):
+        assert "Nothing was removed" in failure(refused)
+    assert "Or give --yes --database ml" in unnamed.stderr
+    assert "rows of ml.training_runs\n" in unnamed.stderr
+    assert done.returncode == 0, done.stderr
+    assert "Nothing has been published yet" in shown.stdout
+    assert server.query("python_jobs", "select count() from ml.recommendations") == [(0,)]
 
 
 def test_no_password_is_left_behind(served, server):

@@ -105,10 +105,17 @@ def demo(empty_project, tmp_path, ran, monkeypatch):
 
     def command(*arguments):
         monkeypatch.setattr("python_jobs.commands.demo.tracked_session", end)
+        # The demo names the data set for its process, which is that of other tests too.
+        monkeypatch.setenv("DATAFLIX_DATASET", "")
         directory = str(empty_project.copy(tmp_path / "project").directory)
-        # What the demo asks dbt is where the database is; models would only take long to parse.
+        # What the demo asks dbt is where the database and the raw tables are; the rest would only
+        # take long to parse.
+        sources = tmp_path / "project/models/staging/dataflix/_dataflix__sources.yml"
+        kept = sources.read_text(encoding="utf-8")
         for models in ("models", "tests"):
             shutil.rmtree(tmp_path / "project" / models)
+        sources.parent.mkdir(parents=True)
+        sources.write_text(kept, encoding="utf-8")
         where = ("--project-dir", directory, "--profiles-dir", directory)
         with pytest.raises((click.Abort, UserError)) as ended:
             cli.main(["demo", *where, *arguments], standalone_mode=False)
