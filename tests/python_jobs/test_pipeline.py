@@ -224,7 +224,7 @@ def test_a_run_shows_its_pictures_beside_its_figures(twice, artifacts):
     for name in ("ndcg_by_activity.png", "reach.png"):
         with Image.open(folder / "pictures" / name) as picture:
             assert picture.size == (700, 420)
-            assert len(picture.convert("RGB").getcolors(maxcolors=10**6) or []) > 10
+            assert len(picture.convert("RGB").getcolors(maxcolors=10**6) or ()) > 10
     table = json.loads((folder / "latent_features.json").read_text())
     assert table["columns"] == ["feature", "genres", "movies"]
     assert table["data"] == after[LATENT]
