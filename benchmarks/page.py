@@ -15,6 +15,9 @@ OUR_PHASES = ("read", "fit", "metrics", "score")
 """Reading makes the matrix as it goes, so that the usual recipe's reading is counted as well."""
 USUAL_PHASES = ("read", "matrix", "fit", "metrics", "score")
 
+ENOUGH_SECONDS = 0.5
+"""What a chart's query may take."""
+
 ABOUT = """
 # Benchmarks: time and memory
 
@@ -61,6 +64,11 @@ NMF with k = 10 and [transitions](collaborative_filtering.md#transitions-what-co
 k = {TRANSITION_RANK} and 50 iterations. implicit's ALS of the same rank has its defaults (15
 iterations).
 """
+ABOUT_CHARTS = f"""
+Each query that the charts and filters of [both dashboards](dashboards.md) ask of the marts, five
+times one after the other, for the user who has done most; the median counts. A chart is to have its
+data in {ENOUGH_SECONDS} seconds.
+"""
 ABOUT_START = """
 300 users and 200 movies, so that there is next to no work. While dbt reads the project in a process
 of its own, on another core, the command imports what it needs; then it opens ClickHouse and MLflow.
@@ -97,6 +105,7 @@ def render(results: dict[str, Any]) -> str:
     }
     sections["implicit and scikit-learn on the same matrix"] = [ABOUT_PEERS, peers_table(sizes)]
     sections["Learning what comes next"] = [ABOUT_TRANSITIONS, transitions_table(sizes)]
+    sections["Charts of the dashboards"] = [ABOUT_CHARTS, charts_table(sizes)]
     contents = "\n".join(f"- [{name}](#{anchor(name)})" for name in sections)
     machine = "\n".join(f"- {name}: {value}" for name, value in results["machine"].items())
     parts = [
@@ -249,3 +258,17 @@ def transitions_table(sizes: dict[str, dict[str, Any]]) -> str:
         wide = f"{size['peers']['wide_als']:.2f}"
         rows.append((f"implicit's ALS fit, k = {TRANSITION_RANK}, {name}", wide, "", ""))
     return table(("", "wall s", "CPU s", "peak MiB of the process"), rows)
+
+
+def charts_table(sizes: dict[str, dict[str, Any]]) -> str:
+    """Return how many of the charts' queries are fast enough, and which are the slowest."""
+    rows = []
+    for name, size in sizes.items():
+        if not (charts := size.get("charts")):
+            continue
+        medians = {chart: found["median"] for chart, found in charts.items()}
+        slowest = max(medians, key=medians.__getitem__)
+        fast = sum(median < ENOUGH_SECONDS for median in medians.values())
+        figures = (f"{fast} of {len(medians)}", f"{medians[slowest]:.3f}", slowest)
+        rows.append((name, *figures))
+    return table(("", f"under {ENOUGH_SECONDS} s", "slowest, s", "which"), rows)

@@ -51,6 +51,8 @@ def measure_size(size: Size, directory: Path, say: Callable[[str], None]) -> dic
         say(f"{size.name}: {command}")
         steps.append({"command": command, **scratch.run(step.program, *step.arguments)})
     metrics = scratch.training_metrics()
+    say(f"{size.name}: the charts' queries")
+    charts = results_of(scratch, "-m", "benchmarks.dashboards")
     interactions, recommendations = results_of(scratch, "-c", COUNTS)
     result = {
         "users": size.users,
@@ -60,6 +62,7 @@ def measure_size(size: Size, directory: Path, say: Callable[[str], None]) -> dic
         "pipeline": pipeline,
         "steps": steps,
         "phases": phases_of(metrics),
+        "charts": charts,
         "metrics": {k: v for k, v in metrics.items() if not k.startswith("phase_")},
     }
     if size.interactions <= USUAL_UP_TO:

@@ -1,13 +1,25 @@
 {% macro require_raw_tables() %}
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
         {%- set missing = [] -%}
+        {%- set no_numbers = [] -%}
+        {%- set seen = [] -%}
         {%- for node in graph.nodes.values() if node.unique_id in selected_resources -%}
-            {%- for id in node.depends_on.nodes if id.startswith('source.dataflix.dataflix.') -%}
+            {%- for id in node.depends_on.nodes if id.startswith('source.dataflix.dataflix.')
+                and id not in seen -%}
+                {%- do seen.append(id) -%}
                 {%- set table = graph.sources[id] -%}
                 {%- set name = table.schema ~ '.' ~ table.identifier -%}
-                {%- if name not in missing
-                    and not adapter.get_relation('', table.schema, table.identifier) -%}
+                {%- set found = adapter.get_relation('', table.schema, table.identifier) -%}
+                {%- if not found -%}
                     {%- do missing.append(name) -%}
+                {%- else -%}
+                    {%- for column in adapter.get_columns_in_relation(found)
+                        if column.name in ['user_id', 'movie_id'] and column.name in table.columns
+                        and not modules.re.match(can_be_an_id(), column.data_type) -%}
+                        {%- do no_numbers.append(
+                            name ~ '.' ~ column.name ~ ' (' ~ column.data_type ~ ')'
+                        ) -%}
+                    {%- endfor -%}
                 {%- endif -%}
             {%- endfor -%}
         {%- endfor -%}
@@ -17,6 +29,13 @@
                 ~ target.name ~ '. Run `dbt seed` (the sample), `python_jobs load-movielens`, or '
                 ~ "point the vars raw_database, raw_users, raw_movies, raw_ratings and "
                 ~ "raw_watched_movies at your own tables."
+            ) -%}
+        {%- endif -%}
+        {%- if no_numbers -%}
+            {%- do exceptions.raise_compiler_error(
+                'Ids must be whole numbers, and these are not: ' ~ no_numbers | sort | join(', ')
+                ~ '. Give each id a number in a table of your own, and let a view join it: '
+                ~ 'docs/your_data.md, "String ids", has the statements.'
             ) -%}
         {%- endif -%}
     {%- endif -%}

@@ -146,6 +146,7 @@ def test_the_page_shows_the_pipeline_and_what_it_is_made_of():
         "phases": phases,
         "metrics": {"iterations": 200.0, "converged": 0.0, "sparsity": 99.0, **errors},
         "usual": {"phases": usual, "errors": errors, "errors_of_our_factors": errors},
+        "charts": {"fast": {"median": 0.01}, "slow (mart_users)": {"median": 0.625}},
         "transitions": {"train": cost(99.0, 2345.0), "fit": phases["fit"]},
         "peers": {
             "kernel": 0.5,
@@ -170,6 +171,7 @@ def test_the_page_shows_the_pipeline_and_what_it_is_made_of():
         "| implicit's top-k, 20 M interactions | 5.00 | 200 | 999 | 1 | 0 |",
         "| implicit's ALS fit, k = 80, 20 M interactions | 70.00 |  |  |",
         "| our fit, NMF and transitions, 20 M interactions | 4.00 | 8.00 | 2,345 |",
+        "| 20 M interactions | 1 of 2 | 0.625 | slow (mart_users) |",
         "| `python_jobs --help` | 0.05 | 0.10 | 100 |",
     ):
         assert row in page

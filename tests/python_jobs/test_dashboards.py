@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.dashboards import queries as benchmarked
 from tests.python_jobs.conftest import REPOSITORY, Project
 from tests.python_jobs.test_dbt_project import manifest_of
 
@@ -162,6 +163,30 @@ def test_nothing_of_a_machine_is_in_the_bundle() -> None:
     assert uri == "clickhousedb://dashboards@localhost:8123/analytics"
 
 
+def test_the_benchmark_asks_what_every_chart_and_filter_asks(trained_project: Project) -> None:
+    asked = dict(benchmarked())
+    shown = [
+        f"{c['slice_name']} ({DATASETS[c['dataset_uuid']]['table_name']})" for c in CHARTS.values()
+    ]
+    filters = [
+        f"values of the filter {one['name']}"
+        for dashboard in DASHBOARDS.values()
+        for one in dashboard["metadata"]["native_filter_configuration"]
+    ]
+    assert sorted(asked) == sorted([*shown, *filters])
+    rows = dict(zip(asked, trained_project.queries(*asked.values()), strict=True))
+    empty = [name for name, found in rows.items() if not found]
+    assert empty == ["What the gate refused, and why (mart_training_runs)"]
+
+
+def copied(project: Project) -> Project:
+    """Return what dashboards read of a project, which follows the snapshot's link."""
+    directory = project.directory / "copy"
+    directory.mkdir()
+    (directory / ".chdb").symlink_to(project.directory / ".dashboards" / "marts" / "current")
+    return Project(directory)
+
+
 def test_the_snapshot_has_the_marts_and_nothing_else(
     trained_project: Project, tmp_path: Path
 ) -> None:
@@ -177,9 +202,7 @@ def test_the_snapshot_has_the_marts_and_nothing_else(
     assert len(copies) == 2
     assert (place / "current").resolve().name == copies[-1]
 
-    (tmp_path / "copy").mkdir()
-    (tmp_path / "copy" / ".chdb").symlink_to(place / "current")
-    copy = Project(tmp_path / "copy")
+    copy = copied(project)
     found = "select database, groupArray(name) from (select * from system.tables order by name) "
     found += "where lower(database) not in ('system', 'information_schema') group by 1"
     [[database, names]] = copy.query(found)
@@ -187,3 +210,27 @@ def test_the_snapshot_has_the_marts_and_nothing_else(
     assert [database, names] in project.query(found)
     mart = "select count(), sum(cityHash64(*)) from analytics.mart_user_history"
     assert copy.query(mart) == project.query(mart)
+
+
+def test_the_snapshot_follows_a_rollback(project: Project) -> None:
+    """What dashboards call live is the run that was rolled back to, and not the newest."""
+    ask = "select run_id from analytics.mart_training_runs where is_current"
+    [[first]] = project.query(ask)
+    commands = (
+        ["train", "--set", "max_components=6", "--no-evaluate"],
+        ["dbt", "run", "--select", "mart_training_runs"],
+        ["snapshot"],
+    )
+    done = project.many(commands)
+    assert [one.returncode for one in done] == [0, 0, 0], done
+    copy = copied(project)
+    [[second]] = copy.query(ask)
+    assert second != first
+
+    rolled = project.python_jobs("rollback", first)
+    assert rolled.returncode == 0, rolled.stderr
+    assert copy.query(ask) == [[first]]
+    assert {row[0] for row in copy.query("select run_id from analytics.mart_training_runs")} == {
+        first,
+        second,
+    }

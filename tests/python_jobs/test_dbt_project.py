@@ -194,6 +194,10 @@ create view `lake.raw`.`{0}.v1` as
 select *, toDateTime('2001-02-03 04:05:06', 'UTC') as _loaded_at
 from raw.{0}
 """
+UUID_VIEW = """
+create view raw.ratings as
+select * replace (reinterpretAsUUID(toUInt128(user_id)) as user_id) from raw.kept
+"""
 ODD = {"raw_users": "us\\ers", "raw_movies": "mo'vies", "raw_ratings": "rat`ings"}
 
 
@@ -211,6 +215,9 @@ def odd_sources(
         "keys": ["dbt", "test", "--select", *keys],
         "away": ["execute", "rename table raw.ratings to raw.kept"],
         "missing": ["dbt", "run", "--select", "stg_dataflix__ratings"],
+        "uuids": ["execute", UUID_VIEW],
+        "no numbers": ["dbt", "run", "--select", "stg_dataflix__ratings"],
+        "numbers again": ["execute", "drop view raw.ratings"],
         "back": ["execute", "rename table raw.kept to raw.ratings"],
         "lake": ["execute", "create database `lake.raw`"],
         **{f"{table}.v1": ["execute", LAKE_VIEW.format(table)] for table in RAW_TABLES},
@@ -235,6 +242,16 @@ def test_a_run_without_raw_tables_says_what_to_do(odd_sources: Any) -> None:
     done = odd_sources["missing"]
     assert done.returncode != 0
     assert "There is no raw table raw.ratings on target embedded. Run `dbt seed`" in done.stdout
+
+
+def test_ids_that_are_never_numbers_are_refused_before_anything_is_built(odd_sources: Any) -> None:
+    done = odd_sources["no numbers"]
+    assert done.returncode != 0
+    assert "Ids must be whole numbers, and these are not: raw.ratings.user_id (" in done.stdout
+    assert "UUID" in done.stdout
+    assert "movie_id" not in done.stdout
+    assert 'docs/your_data.md, "String ids"' in done.stdout
+    assert "START sql view" not in done.stdout
 
 
 def test_freshness_goes_by_the_teams_load_time_in_names_with_dots(odd_sources: Any) -> None:

@@ -5,6 +5,7 @@ The server is of the tests' own; `make test-server` runs them on one that runs a
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import secrets
@@ -75,6 +76,57 @@ def test_what_is_trained_on_a_server_reaches_its_dashboards(recommended, server)
     )
     assert [(row["movie_id"], row["rank"]) for row in recommended] == shown
     assert len(shown) == 10
+
+
+@pytest.fixture(scope="module")
+def statements(served, server) -> dict[str, subprocess.CompletedProcess[str]]:
+    """What `python_jobs sql` does on the server, each as the user that may do it."""
+    rows = "select number as n, if(n = 0, null, 'a\"b') as s from numbers(2)"
+    make = "create view raw.made_by_sql as select 1 as x"
+    jobs, loader = server.variables("python_jobs"), server.variables("loader")
+    commands = {
+        "table": (["sql", rows], jobs),
+        "csv": (["sql", rows, "--format", "csv"], jobs),
+        "json": (["sql", rows, "--format", "json"], jobs),
+        "long": (["sql", "select number + 5000 from numbers(1001)"], jobs),
+        "show": (["sql", "show tables from ml", "--format", "json"], jobs),
+        "typo": (["sql", "select * from ml.training_run"], jobs),
+        "refused": (["sql", make], loader),
+        "hidden": (["sql", "select 1 settings readonly = 0"], loader),
+        "not allowed": (["sql", "--write", "drop table raw.ratings"], jobs),
+        "written": (["sql", "--write", f"{make}; select x from raw.made_by_sql"], loader),
+        "removed": (["sql", "--write", "drop view raw.made_by_sql"], loader),
+    }
+    return dict(zip(commands, served.many([*commands.values()]), strict=True))
+
+
+def test_sql_reads_on_a_server_in_each_format(statements):
+    done = {name: statements[name] for name in ("table", "csv", "json", "long", "show")}
+    assert [one.returncode for one in done.values()] == [0] * 5, done
+    assert "NULL" in done["table"].stdout
+    assert list(csv.reader(done["csv"].stdout.splitlines())) == [
+        ["n", "s"],
+        ["0", "\\N"],
+        ["1", 'a"b'],
+    ]
+    assert json.loads(done["json"].stdout) == [{"n": 0, "s": None}, {"n": 1, "s": 'a"b'}]
+    assert "5999" in done["long"].stdout
+    assert "6000" not in done["long"].stdout
+    assert "The first 1,000 rows" in done["long"].stderr
+    assert {"name": "training_runs"} in json.loads(done["show"].stdout)
+
+
+def test_sql_changes_a_server_with_write_alone_and_with_the_users_rights(statements, server):
+    assert "lists what there is" in failure(statements["typo"])
+    assert "--write" in failure(statements["refused"])
+    assert "--write" in failure(statements["hidden"])
+    assert "python_jobs" in failure(statements["not allowed"])
+    assert statements["written"].returncode == 0, statements["written"].stderr
+    assert "Done: create view raw.made_by_sql" in statements["written"].stderr
+    assert statements["removed"].returncode == 0, statements["removed"].stderr
+    left = "select name from system.tables where database = 'raw' order by name"
+    tables = ["movies", "ratings", "users", "watched_movies"]
+    assert server.query("loader", left) == [(table,) for table in tables]
 
 
 def test_a_dashboard_reads_every_mart(served, server):

@@ -203,6 +203,16 @@ def test_a_prompt_takes_lines_until_a_semicolon_and_goes_on_after_an_error(
     assert "and this is none: drop table raw.users" in said.err
 
 
+def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path):
+    missing = tmp_path / "nowhere.sql"
+    done = CliRunner().invoke(cli, ["sql", "--file", str(missing)])
+    assert done.exception.message == f"There is no file {missing}."
+    picture = tmp_path / "picture.sql"
+    picture.write_bytes(b"\xff\xfe")
+    done = CliRunner().invoke(cli, ["sql", "--file", str(picture)])
+    assert done.exception.message.startswith(f"{picture} cannot be read as UTF-8 text: ")
+
+
 def test_statements_and_a_file_are_one_too_many(tmp_path):
     (tmp_path / "a.sql").touch()
     done = CliRunner().invoke(cli, ["sql", "select 1", "--file", str(tmp_path / "a.sql")])
