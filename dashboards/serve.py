@@ -13,18 +13,18 @@ import argparse
 import hashlib
 import os
 import secrets
-import socket
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+
+from checks import SLUGS, address, refuse_a_taken_port, refuse_marts_that_do_not_answer
 
 HERE = Path(__file__).resolve().parent
 KEPT = HERE.parent / ".dashboards"
 SNAPSHOT = KEPT / "marts" / "current"
 PASSWORD = "password:"
 """What set_up.py's last line begins with, so that a word of Superset's is not taken for one."""
-SLUGS = ("recommendations", "recommender-health")
 PROMPT = """
 Recommendations:     {addresses[0]}
 Recommender health:  {addresses[1]}
@@ -40,8 +40,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--port", type=int, default=8088)
     port = parser.parse_args().port
+    server = os.environ.get("DATAFLIX_DASHBOARDS_URI")
     prepare_environment()
     refuse_a_taken_port(port)
+    if server:
+        refuse_marts_that_do_not_answer(server)
     show_when_it_answers(port, set_up_what_is_new())
     os.execv(
         sys.executable,
@@ -68,7 +71,7 @@ def prepare_environment() -> None:
     os.environ["FLASK_APP"] = "superset"
     # What Superset warns of while it starts is for those who run it for others.
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    if "DATAFLIX_DASHBOARDS_URI" not in os.environ:
+    if not os.environ.get("DATAFLIX_DASHBOARDS_URI"):
         if not SNAPSHOT.exists():
             sys.exit(
                 f"There is no copy of the marts at {SNAPSHOT}.\n"
@@ -77,20 +80,6 @@ def prepare_environment() -> None:
         os.environ["DATAFLIX_DASHBOARDS_URI"] = (
             f"clickhousedb://embedded/analytics?interface=chdb&path={SNAPSHOT}&readonly=1"
         )
-
-
-def refuse_a_taken_port(port: int) -> None:
-    """End with a sentence where something listens already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            sys.exit(
-                f"Something listens on port {port} already, perhaps these dashboards:\n"
-                f"{address(port, SLUGS[0])}\n"
-                "Stop it with Ctrl-C where it runs, or choose another: make dashboards PORT=8089"
-            )
 
 
 def set_up_what_is_new() -> str:
@@ -129,11 +118,6 @@ def show_when_it_answers(port: int, password: str) -> None:
     os.environ["DATAFLIX_DASHBOARDS_PROMPT"] = PROMPT.format(
         addresses=[address(port, slug) for slug in SLUGS], password=shown
     )
-
-
-def address(port: int, slug: str) -> str:
-    """Return where a dashboard is."""
-    return f"http://127.0.0.1:{port}/superset/dashboard/{slug}/"
 
 
 if __name__ == "__main__":
