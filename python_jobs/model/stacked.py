@@ -107,7 +107,9 @@ def stacked_users(W: Floats, H: Floats, V: Floats, Q: Floats, settings: Settings
     loudness, norms = norms_of_products(W, H), norms_of_products(V, Q)
     loudness[loudness == 0] = 1.0
     factors = np.divide(weight * loudness, norms, out=np.zeros_like(norms), where=norms > 0)
-    beside = V * factors[:, np.newaxis].astype(np.float32)
+    # In float64 on the way: where a past has faded to 1e-40, the factor alone is too large for less.
+    beside = np.empty_like(V, dtype=np.float32)
+    np.multiply(V, factors[:, np.newaxis], out=beside, casting="same_kind")
     return (np.hstack([W, beside]) / np.float32(1 + weight)).astype(np.float32, copy=False)
 
 

@@ -208,6 +208,24 @@ def test_a_user_of_whom_nmf_knows_nothing_has_the_order_alone(histories: History
     np.testing.assert_allclose(np.linalg.norm(W @ H, axis=1), 0.7 / 1.7, rtol=1e-4)
 
 
+@pytest.mark.parametrize("since", [50, 138, 143, 150])
+def test_a_past_that_has_faded_to_almost_nothing_is_as_loud_as_any(
+    histories: History, since: int
+) -> None:
+    """Since they saw what the model knows, so many movies came that it does not know."""
+    settings = dataclasses.replace(SETTINGS, transition_long_share=0.0)
+    fitted = fit(*histories, settings)
+    row = csr_matrix(np.ones((1, 1 + since), np.float32))
+    past = latest_pasts(row, np.arange(1 + since), settings)[:, :MOVIES].toarray()
+    past[:, 1:] = 0
+    assert 0 < past[0, 0] < 1e-10
+    seen = csr_matrix((np.ones(1, np.float32), ([0], [0])), shape=(1, MOVIES))
+    W = fold_in_users(seen, csr_matrix(past), fitted.H, fitted.P, settings)
+    assert np.isfinite(W).all()
+    one, other = W[:, :4] @ fitted.H[:4], W[:, 4:] @ fitted.H[4:]
+    assert np.linalg.norm(other) == pytest.approx(0.7 * np.linalg.norm(one), rel=1e-3)
+
+
 def test_fold_in_of_a_trained_user_is_the_fits_own_encoding(histories: History) -> None:
     fitted = fit(*histories, dataclasses.replace(SETTINGS, max_iter=3000))
     folded = fold_in_users(
