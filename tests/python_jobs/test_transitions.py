@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from python_jobs.errors import UserError
 from python_jobs.evaluation.holdout import hold_out
 from python_jobs.interactions.histories import places
 from python_jobs.model import pasts
@@ -206,6 +207,37 @@ def test_a_user_of_whom_nmf_knows_nothing_has_the_order_alone(histories: History
         weigh(*histories, SETTINGS), latest_pasts(*histories, SETTINGS), H, fitted.P, SETTINGS
     )
     np.testing.assert_allclose(np.linalg.norm(W @ H, axis=1), 0.7 / 1.7, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("setting", "large", "enough"),
+    [("transition_power", 1000.0, 200.0), ("transition_weight", 1e300, 1e6)],
+)
+def test_a_large_power_or_weight_is_what_it_tends_to(
+    histories: History, setting: str, large: float, enough: float
+) -> None:
+    """Only the best liked of a user's movies count then, or nothing but the order."""
+    one, other = (
+        fit(*histories, Settings.from_mapping(dataclasses.asdict(SETTINGS) | {setting: value}))
+        for value in (large, enough)
+    )
+    np.testing.assert_allclose(one.W @ one.H, other.W @ other.H, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"transition_long_share": 1e300},
+        {"transition_shrinkage": 1e300},
+        {"score_power": 1000.0},
+        {"recency": 1e300},
+        {"alpha": 1e300},
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_numbers_are_refused_in_words(histories: History, changes) -> None:
+    with pytest.raises(UserError, match=next(iter(changes))):
+        fit(*histories, dataclasses.replace(SETTINGS, **changes))
 
 
 @pytest.mark.parametrize("since", [50, 138, 143, 150])
