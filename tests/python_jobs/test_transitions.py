@@ -316,6 +316,23 @@ def test_the_movie_that_matters_for_this_recommendation_is_named() -> None:
     ) == {1: 0, 3: 2}
 
 
+def test_what_dies_out_in_the_fit_leaves_numbers() -> None:
+    """One feature cannot hold two paths: the rarer one's P falls to 1e-44, and then to nothing."""
+    rows = [[0, 1, 2]] * 40 + [[3, 4]] * 30 + [[3]]
+    sizes = [len(row) for row in rows]
+    cells = (np.repeat(np.arange(len(rows)), sizes), np.concatenate(rows))
+    matrix = csr_matrix((np.ones(sum(sizes), np.float32), cells), shape=(len(rows), 5))
+    times = np.concatenate([np.arange(size) for size in sizes])
+    least = []
+    for iterations in range(20, 32):
+        settings = Settings(1, transition_rank=1, transition_iterations=iterations)
+        fitted = fit(matrix, times, settings)
+        assert fitted.P is not None
+        assert np.isfinite(fitted.W).all()
+        least.append(fitted.P[3, 0])
+    assert any(0 < value < 1e-40 for value in least)
+
+
 def test_direction_is_learned() -> None:
     """Everyone goes 0 → 1 → 2 from somewhere on: after 1 comes 2, and not 0."""
     rows = [[0, 1, 2], [0, 1, 2], [0, 1]] * 20 + [[1]]
