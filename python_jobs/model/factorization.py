@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.model.settings import Settings, choose_rank
+from python_jobs.model.weighting import require_finite
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -78,6 +79,11 @@ def factorize(
         ``converged`` whether all did. ``model`` is the NMF, or a ``FeatureUnion`` of several; its
         ``transform`` takes rows scaled as the settings say (:func:`scale_users`).
 
+    Raises
+    ------
+    UserError
+        If the settings make numbers that are too large to count with.
+
     Notes
     -----
     The solver is coordinate descent: Cichocki and Phan, "Fast local algorithms for large scale
@@ -92,6 +98,7 @@ def factorize(
             model, W = _fit_member(fast, settings, choose_rank(*matrix.shape, rank), member)
             W_blocks.append(W)
             models.append(model)
+            require_finite(settings, W, model.components_)
             if on_member:
                 on_member()
     iterations = max(int(model.n_iter_) for model in models)

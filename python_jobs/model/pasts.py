@@ -44,8 +44,11 @@ def strengths_of(
     later = (interactions - 1 - places(matrix.indptr, timestamps)).astype(np.int32)
     if not settings.transition_power:
         return later, np.ones(matrix.nnz, np.float32)
-    powers = matrix.data.astype(np.float64) ** settings.transition_power
     rows = np.repeat(np.arange(sizes.size), sizes)
+    # As shares of the user's largest score: no power takes these out of what a number can be.
+    largest = np.zeros(sizes.size, np.float64)
+    np.maximum.at(largest, rows, matrix.data)
+    powers = (matrix.data / largest[rows]) ** settings.transition_power
     totals = np.bincount(rows, powers, minlength=sizes.size)
     return later, (powers * interactions / totals[rows]).astype(np.float32)
 
@@ -71,7 +74,8 @@ def latest_pasts(
     later, strengths = strengths_of(matrix, timestamps, settings)
     fast, slow, share, _ = decays_of(settings)
     ages = np.arange(int(later.max(initial=0)) + 1)
-    kept = (fast**ages + share * slow**ages).astype(np.float32)
+    with np.errstate(over="ignore"):  # the model that is made of it is refused
+        kept = (fast**ages + share * slow**ages).astype(np.float32)
     pasts = csr_matrix((strengths * kept[later], matrix.indices, matrix.indptr), matrix.shape)
     pasts.has_sorted_indices = True
     return pasts

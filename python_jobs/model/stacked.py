@@ -22,7 +22,7 @@ from python_jobs.model.factorization import Factorization, factorize, fold_in, o
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings
 from python_jobs.model.transitions import Transitions, fit_transitions
-from python_jobs.model.weighting import weigh
+from python_jobs.model.weighting import require_finite, weigh
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -48,6 +48,11 @@ def fit(
         All of them count. Without transitions it is NMF, to the bit.
     on_step
         Called as often as :func:`steps` says.
+
+    Raises
+    ------
+    UserError
+        If the settings make numbers that are too large to count with.
     """
     fitted = factorize(weigh(matrix, timestamps, settings), settings, on_step)
     if not settings.transition_rank:
@@ -65,7 +70,14 @@ def steps(settings: Settings) -> int:
 def stack(
     nmf: Factorization, transitions: Transitions, pasts: csr_matrix, settings: Settings
 ) -> Factorization:
-    """Return both as one model; ``pasts`` are of the users of the fit."""
+    """Return both as one model; ``pasts`` are of the users of the fit.
+
+    Raises
+    ------
+    UserError
+        As :func:`fit` does.
+    """
+    require_finite(settings, pasts.data, transitions.P, transitions.Q)
     W = stacked_users(nmf.W, nmf.H, pasts @ transitions.P, transitions.Q, settings)
     return replace(nmf, W=W, H=np.vstack([nmf.H, transitions.Q]), P=transitions.P)
 
@@ -103,12 +115,16 @@ def stacked_users(W: Floats, H: Floats, V: Floats, Q: Floats, settings: Settings
 
     A user of whom NMF says nothing has V at norm 1: such a user's order is all that counts.
     """
-    weight = settings.transition_weight
+    share = settings.transition_weight / (1 + settings.transition_weight)
     loudness, norms = norms_of_products(W, H), norms_of_products(V, Q)
     loudness[loudness == 0] = 1.0
-    factors = np.divide(weight * loudness, norms, out=np.zeros_like(norms), where=norms > 0)
-    beside = V * factors[:, np.newaxis].astype(np.float32)
-    return (np.hstack([W, beside]) / np.float32(1 + weight)).astype(np.float32, copy=False)
+    factors = np.divide(share * loudness, norms, out=np.zeros_like(norms), where=norms > 0)
+    # In float64 on the way: where a past has faded to 1e-40, the factor is too large for less.
+    beside = np.empty_like(V, dtype=np.float32)
+    np.multiply(V, factors[:, np.newaxis], out=beside, casting="same_kind")
+    return np.hstack([W * np.float32(1 / (1 + settings.transition_weight)), beside]).astype(
+        np.float32, copy=False
+    )
 
 
 def norms_of_products(W: Floats, H: Floats) -> NDArray[np.float64]:

@@ -88,7 +88,8 @@ def fit_transitions(
     histories = Histories.of(matrix, timestamps, settings)
     rank = max(1, min(settings.transition_rank, matrix.shape[1] - 1))
     fitted = []
-    with one_blas_thread():
+    # Numbers that are too large are refused where the model is whole.
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for seed in range(settings.transition_seeds):
             random = np.random.default_rng(settings.random_state + seed)
             P, Q = (random.random((matrix.shape[1], rank), np.float32) for _ in range(2))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.errors import UserError
 from python_jobs.interactions.histories import places
 from python_jobs.model.settings import Settings
+from python_jobs.model.told_settings import as_pair
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -39,19 +41,47 @@ def weigh(matrix: csr_matrix, timestamps: NDArray[np.int64], settings: Settings)
     -------
     csr_matrix
         The same cells, float32; the matrix itself where the settings leave scores as they are.
+
+    Raises
+    ------
+    UserError
+        If the settings make numbers that are too large to count with.
     """
     from scipy.sparse import csr_matrix
 
     if settings.score_power == 1.0 and settings.recency == 0.0:
         return matrix
-    weights = np.power(matrix.data, np.float32(settings.score_power))
-    if settings.recency:
-        interactions = np.repeat(np.diff(matrix.indptr), np.diff(matrix.indptr))
-        later = interactions - 1 - places(matrix.indptr, timestamps)
-        weights *= np.exp(np.float32(-settings.recency) * (later / interactions).astype(np.float32))
+    with np.errstate(over="ignore", invalid="ignore"):  # refused in words below
+        weights = np.power(matrix.data, np.float32(settings.score_power))
+        if settings.recency:
+            interactions = np.repeat(np.diff(matrix.indptr), np.diff(matrix.indptr))
+            later = interactions - 1 - places(matrix.indptr, timestamps)
+            age = (later / interactions).astype(np.float32)
+            weights *= np.exp(np.float32(-settings.recency) * age)
+    require_finite(settings, weights)
     weighed = csr_matrix((weights, matrix.indices, matrix.indptr), shape=matrix.shape)
     weighed.has_sorted_indices = True
     return weighed
+
+
+def require_finite(settings: Settings, *arrays: NDArray[np.float32]) -> None:
+    """Make sure that settings made numbers of what they were given.
+
+    Raises
+    ------
+    UserError
+        If a value is infinite or not a number.
+    """
+    # A sum is finite only where all are; it costs no second array.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if all(np.isfinite(array.sum(dtype=np.float64)) for array in arrays):
+            return
+    defaults = vars(Settings())
+    told = [as_pair(*item) for item in vars(settings).items() if item[1] != defaults[item[0]]]
+    raise UserError(
+        f"These settings make numbers that are too large to count with: {', '.join(told)}.",
+        "Give smaller values; the settings that you leave out have values that are known to work.",
+    )
 
 
 def weighed_by(interactions: Interactions, settings: Settings) -> Interactions:

@@ -16,7 +16,7 @@ from python_jobs.errors import UserError
 from python_jobs.evaluation.limits import Limits
 from python_jobs.jobs.options import Origin, ScoreOptions, TrainOptions
 from python_jobs.model.settings import Settings
-from python_jobs.model.told_settings import as_pair, changed
+from python_jobs.model.told_settings import as_pair, changed, read_file
 from python_jobs.tracking.record import Summary
 from python_jobs.tracking.registry import Version
 
@@ -163,6 +163,13 @@ def test_bad_usage_is_said_before_anything_runs(command, name, tmp_path, monkeyp
         cli.main([command, *arguments], standalone_mode=False)
     assert words in refused.value.format_message()
     assert refused.value.exit_code == 2
+
+
+def test_a_whole_number_that_no_float_holds_is_refused(tmp_path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(f"transition_memory = 1{'0' * 400}")
+    with pytest.raises(UserError, match="transition_memory cannot be 1000"):
+        read_file(file)
 
 
 def test_a_variable_is_held_to_the_same(monkeypatch) -> None:

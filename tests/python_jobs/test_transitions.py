@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from python_jobs.errors import UserError
 from python_jobs.evaluation.holdout import hold_out
 from python_jobs.interactions.histories import places
 from python_jobs.model import pasts
@@ -208,6 +209,55 @@ def test_a_user_of_whom_nmf_knows_nothing_has_the_order_alone(histories: History
     np.testing.assert_allclose(np.linalg.norm(W @ H, axis=1), 0.7 / 1.7, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("setting", "large", "enough"),
+    [("transition_power", 1000.0, 200.0), ("transition_weight", 1e300, 1e6)],
+)
+def test_a_large_power_or_weight_is_what_it_tends_to(
+    histories: History, setting: str, large: float, enough: float
+) -> None:
+    """Only the best liked of a user's movies count then, or nothing but the order."""
+    one, other = (
+        fit(*histories, Settings.from_mapping(dataclasses.asdict(SETTINGS) | {setting: value}))
+        for value in (large, enough)
+    )
+    np.testing.assert_allclose(one.W @ one.H, other.W @ other.H, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"transition_long_share": 1e300},
+        {"transition_shrinkage": 1e300},
+        {"score_power": 1000.0},
+        {"recency": 1e300},
+        {"alpha": 1e300},
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_numbers_are_refused_in_words(histories: History, changes) -> None:
+    with pytest.raises(UserError, match=next(iter(changes))):
+        fit(*histories, dataclasses.replace(SETTINGS, **changes))
+
+
+@pytest.mark.parametrize("since", [50, 138, 143, 150])
+def test_a_past_that_has_faded_to_almost_nothing_is_as_loud_as_any(
+    histories: History, since: int
+) -> None:
+    """Since they saw what the model knows, so many movies came that it does not know."""
+    settings = dataclasses.replace(SETTINGS, transition_long_share=0.0)
+    fitted = fit(*histories, settings)
+    row = csr_matrix(np.ones((1, 1 + since), np.float32))
+    past = latest_pasts(row, np.arange(1 + since), settings)[:, :MOVIES].toarray()
+    past[:, 1:] = 0
+    assert 0 < past[0, 0] < 1e-10
+    seen = csr_matrix((np.ones(1, np.float32), ([0], [0])), shape=(1, MOVIES))
+    W = fold_in_users(seen, csr_matrix(past), fitted.H, fitted.P, settings)
+    assert np.isfinite(W).all()
+    one, other = W[:, :4] @ fitted.H[:4], W[:, 4:] @ fitted.H[4:]
+    assert np.linalg.norm(other) == pytest.approx(0.7 * np.linalg.norm(one), rel=1e-3)
+
+
 def test_fold_in_of_a_trained_user_is_the_fits_own_encoding(histories: History) -> None:
     fitted = fit(*histories, dataclasses.replace(SETTINGS, max_iter=3000))
     folded = fold_in_users(
@@ -264,6 +314,23 @@ def test_the_movie_that_matters_for_this_recommendation_is_named() -> None:
     assert dict(
         zip(block.movies[last].tolist(), explained.strongest[last].tolist(), strict=True)
     ) == {1: 0, 3: 2}
+
+
+def test_what_dies_out_in_the_fit_leaves_numbers() -> None:
+    """One feature cannot hold two paths: the rarer one's P falls to 1e-44, and then to nothing."""
+    rows = [[0, 1, 2]] * 40 + [[3, 4]] * 30 + [[3]]
+    sizes = [len(row) for row in rows]
+    cells = (np.repeat(np.arange(len(rows)), sizes), np.concatenate(rows))
+    matrix = csr_matrix((np.ones(sum(sizes), np.float32), cells), shape=(len(rows), 5))
+    times = np.concatenate([np.arange(size) for size in sizes])
+    least = []
+    for iterations in range(20, 32):
+        settings = Settings(1, transition_rank=1, transition_iterations=iterations)
+        fitted = fit(matrix, times, settings)
+        assert fitted.P is not None
+        assert np.isfinite(fitted.W).all()
+        least.append(fitted.P[3, 0])
+    assert any(0 < value < 1e-40 for value in least)
 
 
 def test_direction_is_learned() -> None:
