@@ -204,7 +204,8 @@ class Question:
             found = json.loads(said)
         if "error" in found:
             raise UserError(
-                f"dbt cannot read the project: {found['error']}", _parse_hint(self._options)
+                f"dbt cannot read the project: {found['error']}",
+                _parse_hint(self._options, found["error"]),
             )
         return DbtProject(
             directory=Path(found["directory"]),
@@ -215,11 +216,13 @@ class Question:
         )
 
 
-def _parse_hint(options: DbtOptions) -> str:
+def _parse_hint(options: DbtOptions, error: str) -> str:
     project = options.project_dir or Path()
     if not (project / "dbt_project.yml").is_file():
         return "Run from the project's directory, or name it with --project-dir."
-    return (
-        "Run `dbt debug` with the same options to see what dbt sees. A missing profile: "
-        "`cp profiles.yml.example profiles.yml`."
-    )
+    if "profile" in error:
+        return (
+            "Run `dbt debug` with the same options to see what dbt sees. A missing profile: "
+            "`cp profiles.yml.example profiles.yml`."
+        )
+    return "`dbt parse` with the same options says it too, without building anything."
