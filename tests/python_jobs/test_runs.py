@@ -10,10 +10,10 @@ import pytest
 
 from python_jobs.commands.screens import show_runs
 from python_jobs.evaluation.holdout import Protocol
+from python_jobs.interactions.stamp import Stamp
 from python_jobs.jobs import recording
 from python_jobs.jobs.naming import fit_params, score_weights, train_name, tune_name
 from python_jobs.jobs.options import Origin
-from python_jobs.interactions.stamp import Stamp
 from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import PublishedRun
 from tests.python_jobs.publishing_data import run_of
