@@ -130,6 +130,8 @@ class DbtProject:
     """Where each enabled model is, by name."""
     sources: dict[str, Relation]
     """Where each enabled source table is, by ``source.table``."""
+    failures: dict[str, Relation] = field(default_factory=dict)
+    """Where each data test that keeps the rows that fail it keeps them, by its name."""
 
     def model(self, name: str) -> Relation:
         """Return where a model is.
@@ -211,9 +213,14 @@ class Question:
             directory=Path(found["directory"]),
             target=found["target"],
             credentials=Credentials(**found["credentials"]),
-            models={name: Relation(*place) for name, place in found["models"].items()},
-            sources={name: Relation(*place) for name, place in found["sources"].items()},
+            models=_relations(found["models"]),
+            sources=_relations(found["sources"]),
+            failures=_relations(found["failures"]),
         )
+
+
+def _relations(found: dict[str, Any]) -> dict[str, Relation]:
+    return {name: Relation(*place) for name, place in found.items()}
 
 
 def _parse_hint(options: DbtOptions, error: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +37,7 @@ class Interactions:
     depends on neither the other users nor on which other movies there are."""
     relation: str
     """The mart they were read from, ``database.table``."""
-    stamp: Stamp = Stamp()
+    stamp: Stamp = field(default_factory=Stamp)
     """What the mart says of its build."""
 
     def under(self, watched_weight: float | None) -> Interactions:

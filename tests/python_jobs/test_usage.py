@@ -59,7 +59,7 @@ def test_the_largest_id_and_list_are_taken():
     assert (taken["user"], taken["top"]) == (2**64 - 1, 2**16 - 1)
 
 
-CONSENT = {("reset", "--yes"), ("sql", "--write")}
+CONSENT = {("reset", "--yes"), ("forget", "--yes"), ("sql", "--write")}
 """What answers a question is no setting, and a variable that lies about must not answer it."""
 
 
