@@ -64,11 +64,14 @@ def command(
             require_consent(name, database, yes=yes, embedded=job.warehouse.embedded)
             left = forget(job.warehouse, job.tracking, found, user_id, lambda: None)
         project, embedded = job.warehouse.project, job.warehouse.embedded
-    if embedded and has_snapshot(project.directory):
+    if embedded:
+        from python_jobs.publishing.sweeping import sweep
         from python_jobs.snapshot.take import take_snapshot
 
-        take_snapshot(project)
-        take_snapshot(project)  # the first leaves the copy before it to whoever is reading it
+        sweep(project)
+        if has_snapshot(project.directory):
+            take_snapshot(project)
+            take_snapshot(project)  # the first leaves the copy before it to who is reading it
     removed = f"User {user_id} is removed." if found else f"User {user_id} is in nothing to remove."
     click.echo(f"{removed}\n{_raw_words(found)}")
     if found.tables.others:
