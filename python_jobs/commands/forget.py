@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_jobs.commands.options import dbt_options, mlflow_options, setting
+from python_jobs.commands.options import dbt_options, mlflow_options, setting, user_id
 from python_jobs.commands.reset import require_consent
 from python_jobs.commands.session import mlflow_session
 from python_jobs.dbt.project import DbtOptions
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("forget")
-@click.argument("user_id", type=click.IntRange(1, 2**64 - 1))
+@click.argument("user", type=user_id, metavar="USER_ID")
 @click.option("--yes", is_flag=True, help="Do not ask. It has to be typed, each time.")
 @setting(
     "--database",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @mlflow_options
 @dbt_options
 def command(
-    user_id: int,
+    user: int,
     yes: bool,
     database: str | None,
     experiment: str,
@@ -53,16 +53,16 @@ def command(
         from python_jobs.jobs.forget import Forgotten, find_traces, forget
 
         with job.phases.phase("look"):
-            found = find_traces(job.warehouse, job.tracking, user_id)
+            found = find_traces(job.warehouse, job.tracking, user)
         if job.phases.progress:
             # What it draws would go over the question.
             job.phases.progress.stop()
         left = Forgotten(failed=found.unread)
         if found:
             name = job.warehouse.published("training_runs").database
-            click.echo(_described(found, user_id), err=not sys.stdout.isatty())
+            click.echo(_described(found, user), err=not sys.stdout.isatty())
             require_consent(name, database, yes=yes, embedded=job.warehouse.embedded)
-            left = forget(job.warehouse, job.tracking, found, user_id, lambda: None)
+            left = forget(job.warehouse, job.tracking, found, user, lambda: None)
         project, embedded = job.warehouse.project, job.warehouse.embedded
     if embedded:
         from python_jobs.publishing.sweeping import sweep
@@ -72,19 +72,19 @@ def command(
         if has_snapshot(project.directory):
             take_snapshot(project)
             take_snapshot(project)  # the first leaves the copy before it to who is reading it
-    removed = f"User {user_id} is removed." if found else f"User {user_id} is in nothing to remove."
+    removed = f"User {user} is removed." if found else f"User {user} is in nothing to remove."
     click.echo(f"{removed}\n{_raw_words(found)}")
-    if found.tables.others:
-        click.echo(f"Tables of your own beside them have the user too: {_named(found.tables.others)}.")
+    if others := found.tables.others:
+        click.echo(f"Tables of your own beside them have the user too: {_named(others)}.")
     if left:
         raise _left_over(left)
 
 
-def _described(found: Traces, user_id: int) -> str:
-    lines = [f"This cannot be undone. Of user {user_id} it removes:"]
+def _described(found: Traces, user: int) -> str:
+    lines = [f"This cannot be undone. Of user {user} it removes:"]
     tables = found.tables
-    for holder in (*tables.published, *tables.staged, *tables.built):
-        lines.append(f"  {holder.rows:,} rows of {holder.relation}")
+    holders = (*tables.published, *tables.staged, *tables.built)
+    lines += [f"  {holder.rows:,} rows of {holder.relation}" for holder in holders]
     if found.runs:
         shown = ", ".join(found.runs[:5]) + (", …" if len(found.runs) > 5 else "")
         lines.append(f"  the user's row in {len(found.runs):,} models of MLflow (runs {shown})")
@@ -115,11 +115,12 @@ def _left_over(left: Forgotten) -> UserError:
     if left.failed:
         runs = "; ".join(f"{run} ({why})" for run, why in left.failed.items())
         said.append(f"The artifacts of these MLflow runs could not be rewritten: {runs}.")
-        hints.append("Delete these runs and their artifacts in MLflow, or make their store writable.")
+        hints.append("Make their store writable, or delete these runs in MLflow.")
     if left.staged:
         said.append(f"A job is about to publish, or died: {_named(left.staged)}.")
         hints.append("Run the command again when it is done; after a day it is taken for dead.")
     if left.built:
-        said.append(f"This user of ClickHouse may not change what dbt builds: {_named(left.built)}.")
+        tables = _named(left.built)
+        said.append(f"This user of ClickHouse may not change what dbt builds: {tables}.")
         hints.append("Remove the user from the raw tables and run `dbt build`.")
     return UserError(f"Something is left. {' '.join(said)}", " ".join(hints))

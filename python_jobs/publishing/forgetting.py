@@ -75,11 +75,8 @@ def remove_rows(warehouse: Warehouse, holder: Holder, user_id: int) -> None:
         f"insert into {staging} select * from {live} where {affected} and not ({holder.condition})",
         parameters=parameters,
     )
-    kept = dict(
-        warehouse.client.query(
-            f"select _partition_id, count() from {staging} group by all"
-        ).result_rows
-    )
+    copied = f"select _partition_id, count() from {staging} group by all"
+    kept = {partition: rows for partition, rows in warehouse.client.query(copied).result_rows}
     if sum(kept.values()) != sum(rows for _, rows in partitions) - holder.rows:
         raise UserError(
             f"{live} was written to meanwhile, and is as it was.",

@@ -1,4 +1,4 @@
-"""Which tables hold a user: those that python_jobs fills, those that dbt builds, and the raw ones."""
+"""Which tables hold a user: those that python_jobs fills, those that dbt builds, the raw ones."""
 
 from __future__ import annotations
 

@@ -107,7 +107,8 @@ def _user_ids(tracking: Tracking, run_id: str, folder: Path) -> NDArray[np.uint6
 
     names = {file.path for file in tracking.client.list_artifacts(run_id)}
     if USER_IDS in names:
-        return np.load(tracking.client.download_artifacts(run_id, USER_IDS, str(folder)))
+        path = Path(tracking.client.download_artifacts(run_id, USER_IDS, str(folder)))
+        return np.asarray(np.load(path), np.uint64)
     if METADATA in names:
         path = Path(tracking.client.download_artifacts(run_id, METADATA, str(folder)))
         return np.asarray(json.loads(path.read_text())["user_ids"], np.uint64)

@@ -22,7 +22,8 @@ from tests.python_jobs.conftest import Project, rows_of
 
 LEAVER = 987654321
 PLANT = """
-insert into raw.{0} select * replace ({1} as user_id) from (select * from raw.{0} where user_id = 42)
+insert into raw.{0} select * replace ({1} as user_id)
+from (select * from raw.{0} where user_id = 42)
 """
 BROKEN = f"""
 insert into raw.ratings select * replace ({LEAVER} as user_id, 7 as rating)
@@ -128,8 +129,8 @@ def left(trained_project: Project, tmp_path_factory: Any) -> dict[str, Any]:
         ["train"],
         ["query", f"select count() from ml.recommendations where user_id = {LEAVER}"],
     ]
-    names = ("recommend", "nobody", "score", "rollback", "train", "lists")
-    told |= dict(zip(names, project.many(live), strict=True))
+    steps = ("recommend", "nobody", "score", "rollback", "train", "lists")
+    told |= dict(zip(steps, project.many(live), strict=True))
     return told
 
 
@@ -249,7 +250,8 @@ def test_a_model_of_a_deleted_run_and_of_the_first_release_is_rewritten_too(stor
 @pytest.mark.parametrize("rewritten", range(4))
 def test_what_died_in_between_is_finished_the_next_time(store, recorded, monkeypatch, rewritten):
     run_id, folder = recorded
-    put, before = forgetting._put, []
+    put = forgetting._put
+    before: list[Any] = []
 
     def put_or_die(*arguments: Any) -> None:
         if len(before) == rewritten:
@@ -272,6 +274,6 @@ def test_what_could_not_be_removed_is_said(warehouse):
     staged = Holder(warehouse.published("recommendations").beside("staged"), "", 5)
     said = str(_left_over(Forgotten([mart], [staged], {"abc": "OSError: Read-only"})))
     assert "could not be rewritten: abc (OSError: Read-only)" in said
-    assert "Delete these runs" in said
+    assert "Make their store writable, or delete these runs" in said
     assert "A job is about to publish, or died: ml.staged (5 rows)" in said
     assert "may not change what dbt builds: analytics.mart_user_movie_matrix (7 rows)" in said
