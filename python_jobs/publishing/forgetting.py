@@ -76,7 +76,8 @@ def remove_rows(warehouse: Warehouse, holder: Holder, user_id: int) -> None:
         parameters=parameters,
     )
     copied = f"select _partition_id, count() from {staging} group by all"
-    kept = {partition: rows for partition, rows in warehouse.client.query(copied).result_rows}
+    found = warehouse.client.query(copied).result_rows
+    kept = {str(partition): int(rows) for partition, rows in found}
     if sum(kept.values()) != sum(rows for _, rows in partitions) - holder.rows:
         raise UserError(
             f"{live} was written to meanwhile, and is as it was.",
