@@ -1,6 +1,6 @@
 {% macro refuse_misspelt_vars() %}
-    {#- Not only where `execute` is: read with the project, it stops every dbt command, and python_jobs
-        too. Jinja has no list of the vars; this is where dbt keeps it. -#}
+    {#- Not only where `execute` is: read with the project, it stops every dbt command, and
+        python_jobs too. Jinja has no list of the vars; this is where dbt keeps it. -#}
     {%- set vars = {} -%}
     {%- do vars.update(ref.config.vars.to_dict()) -%}
     {%- do vars.update(vars.get('dataflix', {})) -%}
