@@ -14,11 +14,13 @@
                     {%- do missing.append(name) -%}
                 {%- else -%}
                     {%- for column in adapter.get_columns_in_relation(found)
-                        if column.name in ['user_id', 'movie_id'] and column.name in table.columns
-                        and not modules.re.match(can_be_an_id(), column.data_type) -%}
-                        {%- do no_numbers.append(
-                            name ~ '.' ~ column.name ~ ' (' ~ column.data_type ~ ')'
-                        ) -%}
+                        if column.name in ['user_id', 'movie_id'] and column.name in table.columns -%}
+                        {%- set said = name ~ '.' ~ column.name ~ ' (' ~ column.data_type ~ ')'
+                            if not modules.re.match(can_be_an_id(), column.data_type)
+                            else all_unusable_ids(found, column.name) -%}
+                        {%- if said -%}
+                            {%- do no_numbers.append(said) -%}
+                        {%- endif -%}
                     {%- endfor -%}
                 {%- endif -%}
             {%- endfor -%}
@@ -33,9 +35,11 @@
         {%- endif -%}
         {%- if no_numbers -%}
             {%- do exceptions.raise_compiler_error(
-                'Ids must be whole numbers, and these are not: ' ~ no_numbers | sort | join(', ')
-                ~ '. Give each id a number in a table of your own, and let a view join it: '
-                ~ 'docs/your_data.md, "String ids", has the statements.'
+                'Ids must be whole numbers above 0, and these are not: '
+                ~ no_numbers | sort | join(', ')
+                ~ '. Give each id a number, in a table of your own that a view joins, or in a line '
+                ~ 'of the view, such as `cityHash64(user_id) as user_id`: docs/your_data.md, '
+                ~ '"String ids", has the statements.'
             ) -%}
         {%- endif -%}
     {%- endif -%}

@@ -16,7 +16,9 @@
             {%- set sentence = '{:,} of {:,} ratings and watch events stay out of the training mart: '
                 .format(found[0][3] | int, found[0][2] | int)
                 ~ problems | join(', ') ~ '. ' ~ result.node.relation_name | replace('`', '')
-                ~ ' has them.' -%}
+                ~ ' has them.' ~ (
+                    unusable_id_example() if 'id is no number' in problems | join else ''
+                ) -%}
             {#- `print` is heard with --quiet too, and `log` without `info` is for the log file. -#}
             {%- do print(sentence) -%}
             {%- do log(sentence) -%}

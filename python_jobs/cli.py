@@ -15,6 +15,7 @@ COMMANDS = (
     "runs",
     "rollback",
     "reset",
+    "forget",
     "load-movielens",
     "sql",
     "snapshot",

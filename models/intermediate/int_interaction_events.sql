@@ -75,6 +75,9 @@ judged as (
         is_on_scale and has_user and has_movie and is_since_1990 and has_happened as is_usable,
         multiIf(
             not is_on_scale, 'rating outside (0, 5]',
+            -- Staging reads what is no number above 0 as 0.
+            user_id = 0, 'user id is no number',
+            movie_id = 0, 'movie id is no number',
             not has_user, 'unknown user',
             not has_movie, 'unknown movie',
             not has_time, 'no time',

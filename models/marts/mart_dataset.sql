@@ -1,6 +1,8 @@
 {{
     config(
         order_by='(entity, entity_id)',
+        persist_docs={'relation': false, 'columns': true},
+        post_hook='{{ stamp_invocation() }}',
     )
 }}
 

@@ -44,10 +44,9 @@ def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     from python_jobs.commands.steps import REFRESH, SEED, dashboards_follow, run_steps
 
     dbt = on_an_embedded_target(dbt)
-    click.echo(f"What dbt does is told in {dbt.log_file()}.", err=True)
     # For the steps, and for what this process reads of what they built.
     os.environ[LABEL] = SAMPLE
-    run_steps((SEED, *REFRESH, *dashboards_follow(dbt)), dbt, quiet=True)
+    run_steps((SEED, *REFRESH, *dashboards_follow(dbt)), dbt)
     with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
         from python_jobs.commands.screens import show_demo
         from python_jobs.interactions.users import seen_movies

@@ -23,6 +23,8 @@ def command(wanted: WantedModel, dbt: DbtOptions) -> None:
     with the defaults where nothing is live. Other options of `train` are read from their
     environment variables. Where `make dashboards` has been run, it ends with a fresh copy for them.
 
+    Of dbt it shows warnings, failures and the last line; dbt's log file has the rest.
+
     \b
     Example:
         python_jobs pipeline --target server

@@ -50,6 +50,7 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
     table.add_column()
     table.add_row("run", run.run_id)
     table.add_row("model", f"{run.model_name} version {run.model_version}")
+    table.add_row("learned from", report.learned_from)
     table.add_row(
         "matrix",
         f"{run.users:,} users × {run.movies:,} movies, {run.interactions:,} interactions, "

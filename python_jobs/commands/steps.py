@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from python_jobs.commands.dbt_step import run_dbt
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.errors import REFUSED, UserError
 from python_jobs.snapshot.place import has_snapshot
@@ -85,7 +86,7 @@ def dashboards_follow(dbt: DbtOptions) -> tuple[Step, ...]:
     return (SNAPSHOT,) if has_snapshot(dbt.project_dir) else ()
 
 
-def run_steps(steps: Sequence[Step], dbt: DbtOptions, *, quiet: bool = False) -> None:
+def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
     """Run the steps one after the other, each in a process of its own; stop at the first failure.
 
     A process each, because the embedded database belongs to one process at a time. A training that
@@ -97,14 +98,14 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions, *, quiet: bool = False) ->
         What to run.
     dbt
         dbt's options.
-    quiet
-        Whether dbt says only what went wrong; its log file has the rest in any case.
 
     Raises
     ------
     StepError
         If a step fails, or, at the end, if the gate refused. What the step printed says why.
     """
+    if any(step.program == "dbt" for step in steps):
+        click.echo(f"What dbt does is told in {dbt.log_file()}.", err=True)
     environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **os.environ}
     refusal: StepError | None = None
     for number, step in enumerate(steps, start=1):
@@ -113,9 +114,10 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions, *, quiet: bool = False) ->
         # From this very environment, activated or not.
         program = Path(sysconfig.get_path("scripts")) / step.program
         command = [str(program), *step.words(dbt)[1:]]
-        if quiet and step.program == "dbt":
-            command.append("--quiet")
-        code = subprocess.run(command, env=environment, check=False).returncode
+        if step.program == "dbt":
+            code = run_dbt(command, environment)
+        else:
+            code = subprocess.run(command, env=environment, check=False).returncode
         place = f"Step {number} of {len(steps)}"
         if code == REFUSED and step.program == TRAIN.program:
             refusal = RefusedStepError(

@@ -58,6 +58,7 @@ def answer(arguments: list[str]) -> dict[str, Any]:
         },
         "models": models(result.result),
         "sources": sources(result.result),
+        "failures": failures(result.result),
     }
 
 
@@ -75,6 +76,14 @@ def sources(manifest: Manifest) -> dict[str, tuple[str, str]]:
     """Return the schema and the identifier of each enabled source table, by ``source.table``."""
     nodes = manifest.sources.values()
     return {f"{node.source_name}.{node.name}": (node.schema, node.identifier) for node in nodes}
+
+
+def failures(manifest: Manifest) -> dict[str, tuple[str, str]]:
+    """Return where each data test keeps the rows that fail it, of those that do, by its name."""
+    nodes = [node for node in manifest.nodes.values() if node.resource_type == "test"]
+    return {
+        node.name: (node.schema, node.identifier) for node in nodes if node.config.store_failures
+    }
 
 
 if __name__ == "__main__":

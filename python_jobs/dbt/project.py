@@ -130,6 +130,8 @@ class DbtProject:
     """Where each enabled model is, by name."""
     sources: dict[str, Relation]
     """Where each enabled source table is, by ``source.table``."""
+    failures: dict[str, Relation] = field(default_factory=dict)
+    """Where each data test that keeps the rows that fail it keeps them, by its name."""
 
     def model(self, name: str) -> Relation:
         """Return where a model is.
@@ -204,22 +206,30 @@ class Question:
             found = json.loads(said)
         if "error" in found:
             raise UserError(
-                f"dbt cannot read the project: {found['error']}", _parse_hint(self._options)
+                f"dbt cannot read the project: {found['error']}",
+                _parse_hint(self._options, found["error"]),
             )
         return DbtProject(
             directory=Path(found["directory"]),
             target=found["target"],
             credentials=Credentials(**found["credentials"]),
-            models={name: Relation(*place) for name, place in found["models"].items()},
-            sources={name: Relation(*place) for name, place in found["sources"].items()},
+            models=_relations(found["models"]),
+            sources=_relations(found["sources"]),
+            failures=_relations(found["failures"]),
         )
 
 
-def _parse_hint(options: DbtOptions) -> str:
+def _relations(found: dict[str, Any]) -> dict[str, Relation]:
+    return {name: Relation(*place) for name, place in found.items()}
+
+
+def _parse_hint(options: DbtOptions, error: str) -> str:
     project = options.project_dir or Path()
     if not (project / "dbt_project.yml").is_file():
         return "Run from the project's directory, or name it with --project-dir."
-    return (
-        "Run `dbt debug` with the same options to see what dbt sees. A missing profile: "
-        "`cp profiles.yml.example profiles.yml`."
-    )
+    if "profile" in error:
+        return (
+            "Run `dbt debug` with the same options to see what dbt sees. A missing profile: "
+            "`cp profiles.yml.example profiles.yml`."
+        )
+    return "`dbt parse` with the same options says it too, without building anything."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from python_jobs.errors import UserError
 from python_jobs.interactions.movie_positions import rebuilt
+from python_jobs.interactions.stamp import Stamp
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -36,11 +37,8 @@ class Interactions:
     depends on neither the other users nor on which other movies there are."""
     relation: str
     """The mart they were read from, ``database.table``."""
-    dbt_invocation_id: str = ""
-    """The dbt invocation that built the mart; empty where the mart does not say."""
-    mart_weights: tuple[float, float] | None = None
-    """The vars ``rating_weight`` and ``watched_weight`` of the mart's own scores; None where it
-    does not say."""
+    stamp: Stamp = field(default_factory=Stamp)
+    """What the mart says of its build."""
 
     def under(self, watched_weight: float | None) -> Interactions:
         """Return the same interactions with their scores under another weight that was read."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from python_jobs.errors import UserError
+from python_jobs.interactions.stamp import read_stamp
 from python_jobs.warehouse.connection import Warehouse
 
 LABEL = "DATAFLIX_DATASET"
@@ -68,9 +69,11 @@ def read_dataset(warehouse: Warehouse) -> Dataset:
     Raises
     ------
     UserError
-        If they hold none, or were built under another name than the environment has now.
+        If they hold none, or were built under another name than the environment has now, or from
+        other raw tables than the project names now.
     """
     mart = warehouse.project.model("mart_dataset")
+    read_stamp(warehouse, mart)
     result = warehouse.client.query(
         f"select dataset_id, dataset_label, entity, entity_id, identities from {mart}",
         column_oriented=True,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from python_jobs.errors import UserError
 from python_jobs.interactions.columns import Columns, Interactions
 from python_jobs.interactions.movie_positions import MoviePositions
+from python_jobs.interactions.stamp import read_stamp
 from python_jobs.progress import NO_BAR, Bar
 
 if TYPE_CHECKING:
@@ -56,10 +56,11 @@ def read_interactions(
     Raises
     ------
     UserError
-        If the mart is missing, empty, was rebuilt in the middle of the read, or holds a score that
-        is not a positive finite number.
+        If the mart is missing, empty, of other raw tables than the project names now, was rebuilt
+        in the middle of the read, or holds a score that is not a positive finite number.
     """
     mart = warehouse.mart
+    read_stamp(warehouse, mart)
     movie_ids, cells = _movies_of(warehouse, mart)
     columns, positions = Columns.allocate(cells, weights), MoviePositions.of(movie_ids)
     bar.expect(cells)
@@ -70,15 +71,7 @@ def read_interactions(
             users, movies, *values = map(np.asarray, block)
             columns.append(users, positions.find(movies, str(mart)), *values)
             bar.advance(users.size)
-    stamp = _stamp(warehouse, mart)
-    known = "rating_weight" in stamp and "watched_weight" in stamp
-    return replace(
-        columns.finish(movie_ids, str(mart)),
-        dbt_invocation_id=str(stamp.get("dbt_invocation_id", "")),
-        mart_weights=(
-            (float(stamp["rating_weight"]), float(stamp["watched_weight"])) if known else None
-        ),
-    )
+    return replace(columns.finish(movie_ids, str(mart)), stamp=read_stamp(warehouse, mart))
 
 
 def read_history(
@@ -139,17 +132,3 @@ def _movies_of(warehouse: Warehouse, mart: Relation) -> tuple[NDArray[np.uint64]
         )
     movie_ids, counts = result.result_set
     return np.asarray(movie_ids, dtype=np.uint64), int(np.sum(counts))
-
-
-def _stamp(warehouse: Warehouse, mart: Relation) -> dict[str, Any]:
-    """Return what the mart's table comment says of its build (see macros/stamp_invocation)."""
-    comment = warehouse.client.command(
-        "select comment from system.tables where database = {database:String} "
-        "and name = {table:String}",
-        parameters={"database": mart.database, "table": mart.table},
-    )
-    try:
-        found = json.loads(str(comment))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

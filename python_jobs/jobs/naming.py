@@ -49,7 +49,7 @@ def fit_params(settings: Settings, interactions: Interactions) -> dict[str, Any]
     if not settings.transition_rank:
         others = {name for name in told if name.startswith("transition_")} - {"transition_rank"}
         told = {name: value for name, value in told.items() if name not in others}
-    return {**told, "score_weights": score_weights(settings, interactions.mart_weights)}
+    return {**told, "score_weights": score_weights(settings, interactions.stamp.weights)}
 
 
 def score_weights(settings: Settings, mart: tuple[float, float] | None) -> str:

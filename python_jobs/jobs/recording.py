@@ -27,7 +27,7 @@ def run_tags(warehouse: Warehouse, interactions: Interactions, dataset: Dataset)
     """Return what a run can be walked back by: data set, code, and the dbt run of the mart."""
     return {
         **dataset.tags(),
-        "dbt_invocation_id": interactions.dbt_invocation_id,
+        "dbt_invocation_id": interactions.stamp.dbt_invocation_id,
         "dbt_target": warehouse.project.target,
         "git_commit": git_commit(warehouse.project.directory),
     }

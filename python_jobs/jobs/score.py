@@ -80,7 +80,7 @@ def score(
             "top": str(top),
         },
         metrics=model.record.summary.metrics,
-        dbt_invocation_id=interactions.dbt_invocation_id,
+        dbt_invocation_id=interactions.stamp.dbt_invocation_id,
         git_commit=git_commit(warehouse.project.directory),
     )
     require_size(warehouse, run, live, options.max_shrink)

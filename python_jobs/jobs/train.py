@@ -49,6 +49,8 @@ class TrainReport:
     """What a run was and what became of it, for the screen."""
 
     run: TrainingRun
+    learned_from: str
+    """The mart, and when and from what it was built, in words."""
     published: bool
     assessment: Assessment | None
     """None where it was not evaluated."""
@@ -133,7 +135,16 @@ def train(
     elif options.publish:
         warnings = record_refusal(warehouse, run, "train", verdict.reasons)
     short = short_lists(interactions, options.top)
-    return TrainReport(run, goes_live, assessment, verdict, compared_with, short, warnings)
+    return TrainReport(
+        run=run,
+        learned_from=str(interactions.stamp),
+        published=goes_live,
+        assessment=assessment,
+        verdict=verdict,
+        compared_with=compared_with,
+        short_lists=short,
+        warnings=warnings,
+    )
 
 
 def champion_of(

@@ -67,14 +67,17 @@ def user_factors(
     matrix = aligned(weighed, interactions.movie_ids, movie_ids)
     user_ids = model.record.user_ids
     row = np.minimum(np.searchsorted(user_ids, interactions.user_ids), user_ids.size - 1)
-    changed = (user_ids[row] != interactions.user_ids) | (
-        model.record.fingerprints[row] != interactions.fingerprints
-    )
+    changed = np.ones(row.size, bool)
+    if user_ids.size:  # all of them may have been forgotten
+        changed = (user_ids[row] != interactions.user_ids) | (
+            model.record.fingerprints[row] != interactions.fingerprints
+        )
     P, past = model.record.P, None
     if P is not None:
         latest = latest_pasts(interactions.matrix, interactions.last_interacted_at, settings)
         past = Past(P, aligned(latest, interactions.movie_ids, movie_ids))
-    W = np.ascontiguousarray(model.record.W[row])
+    W = np.zeros((row.size, model.record.H.shape[0]), np.float32)
+    W[~changed] = model.record.W[row[~changed]]
     if changed.any():
         pasts = past.latest[changed] if past else None
         W[changed] = fold_in_users(matrix[changed], pasts, model.record.H, P, settings)

@@ -36,7 +36,7 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
     live, staging = warehouse.published(table), staging_of(warehouse, table, run_id)
     drop_staging(warehouse, table, run_id)
     warehouse.client.command(
-        f"create table {staging} as {live} {_plain_engine(warehouse, live)}",
+        f"create table {staging} as {live} {plain_engine(warehouse, live)}",
         settings=STAGING_DDL if live in warehouse.replicated else {},
     )
     # The server fills the one value that all rows share: sending it would double the insert.
@@ -49,8 +49,10 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
     return loaded
 
 
-def _plain_engine(warehouse: Warehouse, live: Relation) -> str:
+def plain_engine(warehouse: Warehouse, live: Relation) -> str:
     """Return the engine of a replicated table's staging table, whose rows are on one replica.
+
+    It is the text after the columns; empty where the table has no replicas and is copied as it is.
 
     REPLACE PARTITION brings them to the others; it wants the same keys and storage on both sides.
     """
@@ -64,8 +66,9 @@ def _plain_engine(warehouse: Warehouse, live: Relation) -> str:
         """,
         parameters={"database": live.database, "table": live.table},
     ).result_rows
+    partitions = f"partition by ({partition_by}) " if partition_by else ""
     return (
-        f"engine = MergeTree partition by ({partition_by}) primary key ({primary_key}) "
+        f"engine = MergeTree {partitions}primary key ({primary_key}) "
         f"order by ({order_by}) settings storage_policy = '{policy}'"
     )
 

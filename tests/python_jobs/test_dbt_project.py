@@ -247,7 +247,7 @@ def test_a_run_without_raw_tables_says_what_to_do(odd_sources: Any) -> None:
 def test_ids_that_are_never_numbers_are_refused_before_anything_is_built(odd_sources: Any) -> None:
     done = odd_sources["no numbers"]
     assert done.returncode != 0
-    assert "Ids must be whole numbers, and these are not: raw.ratings.user_id (" in done.stdout
+    assert "whole numbers above 0, and these are not: raw.ratings.user_id (" in done.stdout
     assert "UUID" in done.stdout
     assert "movie_id" not in done.stdout
     assert 'docs/your_data.md, "String ids"' in done.stdout

@@ -119,7 +119,7 @@ def test_the_real_mart_is_read_whole_and_says_which_dbt_run_built_it(warehouse):
         pytest.approx(float(read.matrix.data.sum(dtype=np.float64))),
         read.last_interacted_at.max(),
     ) == counted
-    assert len(read.dbt_invocation_id) == 36
+    assert len(read.stamp.dbt_invocation_id) == 36
 
 
 def test_several_weights_are_read_in_one_query(scratch):

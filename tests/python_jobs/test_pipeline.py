@@ -97,6 +97,7 @@ def twice(trained_project, tmp_path_factory):
     """
     project = trained_project.copy(tmp_path_factory.mktemp("twice"))
     before = dict(zip(BEFORE, project.queries(*BEFORE), strict=True))
+    (project.directory / "logs/dbt.log").unlink()
     done = project.python_jobs("pipeline")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     return project, done, before, dict(zip(AFTER, project.queries(*AFTER), strict=True))
@@ -128,7 +129,7 @@ def test_it_trains_like_what_is_live_and_says_so(twice):
 
 
 def test_every_node_is_built_or_tested_once(twice):
-    project, done, _, _ = twice
+    project, *_ = twice
     manifest = json.loads((project.directory / "target/manifest.json").read_text())
     nodes = [*manifest["nodes"].values(), *manifest["unit_tests"].values()]
     kinds = ("model", "test", "unit_test")
@@ -142,7 +143,14 @@ def test_every_node_is_built_or_tested_once(twice):
     # 6 of 98 PASS mart_training_runs::what_it_shows ...................... [PASS in 0.05s]
     ended = r"\d+ of \d+ (?:OK created sql \w+ model|PASS|WARN \d+) (?:\S+(?:\.|::))?`?(\w+)`? "
     assert len(wanted) > 60
-    assert sorted(re.findall(ended, done.stdout)) == sorted(wanted)
+    log = (project.directory / "logs/dbt.log").read_text(encoding="utf-8")
+    assert sorted(re.findall(ended, log)) == sorted(wanted)
+
+
+def test_it_prints_a_page_and_says_where_the_rest_is(twice):
+    project, done, _, _ = twice
+    assert len(done.stdout.splitlines()) + len(done.stderr.splitlines()) < 50
+    assert f"What dbt does is told in {project.directory}/logs/dbt.log." in done.stderr
 
 
 def test_the_samples_broken_rows_are_counted_in_a_sentence_and_are_no_warning(twice):

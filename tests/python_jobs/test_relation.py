@@ -88,7 +88,7 @@ def _tables(weird: Warehouse) -> set[str]:
 def test_a_mart_is_read(weird, warehouse):
     interactions = read_interactions(weird)
     assert interactions.matrix.nnz == 1000
-    assert interactions.dbt_invocation_id == "i"
+    assert interactions.stamp.dbt_invocation_id == "i"
     assert interactions.relation == str(weird.mart)
     assert np.isin(interactions.user_ids, read_interactions(warehouse).user_ids).all()
 

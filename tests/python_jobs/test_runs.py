@@ -10,6 +10,7 @@ import pytest
 
 from python_jobs.commands.screens import show_runs
 from python_jobs.evaluation.holdout import Protocol
+from python_jobs.interactions.stamp import Stamp
 from python_jobs.jobs import recording
 from python_jobs.jobs.naming import fit_params, score_weights, train_name, tune_name
 from python_jobs.jobs.options import Origin
@@ -54,7 +55,7 @@ def test_the_unit_of_the_errors_is_said(settings, mart, words):
 
 
 def test_of_two_bounds_of_the_rank_only_the_one_that_counted_is_logged():
-    interactions: Any = SimpleNamespace(mart_weights=None)
+    interactions: Any = SimpleNamespace(stamp=Stamp())
     single = fit_params(Settings(6), interactions)
     assert single["max_components"] == 6
     assert "ensemble_ranks" not in single

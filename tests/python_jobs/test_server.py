@@ -242,6 +242,24 @@ def test_a_connection_lost_while_publishing_leaves_the_run_before(recommended, s
     assert re.search(rf"current\s+{before[:8]}", shown.stdout)
 
 
+def test_a_user_is_forgotten_with_the_rights_of_the_page(recommended, served, server):
+    jobs, before = server.variables("python_jobs"), server.runs()[0]
+    forget = ["forget", "42", "--yes", "--database", "ml"]
+    done, rolled_back = served.many([(forget, jobs), (["rollback", before], jobs)])
+    # The marts are dbt's; and the raw tables are not for this user to read.
+    said = failure(done)
+    assert "may not change what dbt builds: analytics.mart_" in said
+    assert "Remove the user from the raw tables and run `dbt build`" in said
+    assert "could not be rewritten" not in said
+    assert "raw.users (not to be read by this user)" in done.stdout
+    for table in ("recommendations where user_id = 42", "dataset_samples where entity_id = 42"):
+        users = " and entity = 'user'" if "samples" in table else ""
+        sql = f"select count() from ml.{table}{users}"
+        assert server.query("python_jobs", sql) == [(0,)]
+    assert server.query("python_jobs", "select count() > 0 from ml.recommendations") == [(1,)]
+    assert rolled_back.returncode == 0, rolled_back.stderr
+
+
 def test_a_reset_wants_the_databases_name_and_takes_no_more_rights(recommended, served, server):
     jobs = server.variables("python_jobs")
     runs = server.runs()

@@ -1,5 +1,7 @@
 """The steps of `pipeline` and `demo`: where they run, in which order, and what a failure says."""
 
+import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -9,6 +11,7 @@ import click
 import pytest
 
 from python_jobs.cli import cli
+from python_jobs.commands.dbt_step import run_dbt
 from python_jobs.commands.steps import (
     REFRESH,
     SEED,
@@ -37,6 +40,9 @@ def ran(monkeypatch):
         return CompletedProcess(command, commands.codes.get(len(commands), 0))
 
     monkeypatch.setattr("python_jobs.commands.steps.subprocess.run", run)
+    monkeypatch.setattr(
+        "python_jobs.commands.steps.run_dbt", lambda command, _: run(command).returncode
+    )
     return commands
 
 
@@ -127,13 +133,40 @@ def demo(empty_project, tmp_path, ran, monkeypatch):
     return command
 
 
-def test_the_demo_leaves_dbts_words_to_its_log_and_says_where_that_is(demo, ran, capsys):
+def test_where_dbts_words_are_is_said(demo, ran, capsys):
     demo()
-    quiet = [step[0] for step in ran if "--quiet" in step]
-    assert quiet == ["dbt", "dbt", "dbt"]
-    said = capsys.readouterr().err
-    assert re.search(r"What dbt does is told in /.*/project/logs/dbt\.log\.", said)
-    assert "--quiet" not in said
+    assert re.search(r"What dbt does is told in /.*/project/logs/dbt\.log\.", capsys.readouterr().err)
+
+
+EVENTS = [
+    ("info", "LogStartLine", "1 of 2 START sql table model", {}),
+    ("info", "LogModelResult", "1 of 2 OK created", {"index": 1, "total": 2}),
+    ("warn", "LogTestResult", "2 of 2 WARN 3 keys", {"index": 2, "total": 2}),
+    ("info", "Formatting", "", {}),
+    ("info", "PrintEvent", "8 of 33,914 stay out.", {}),
+    ("error", "RunResultError", "Failure in test keys\n  Got 3 results", {}),
+    ("info", "StatsLine", "Done. PASS=1 WARN=1 ERROR=1", {}),
+]
+SHOWN = """2 of 2 WARN 3 keys
+8 of 33,914 stay out.
+Failure in test keys
+  Got 3 results
+Done. PASS=1 WARN=1 ERROR=1
+no event
+"""
+
+
+def test_of_dbt_only_warnings_failures_and_the_end_are_shown(tmp_path, capsys):
+    said = [
+        json.dumps({"info": {"level": level, "name": name, "msg": msg}, "data": data})
+        for level, name, msg, data in EVENTS
+    ]
+    program = tmp_path / "dbt"
+    lines = "\n".join([*said, "no event"])
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\nexit 2\n")
+    program.chmod(0o755)
+    assert run_dbt([str(program), "build"], {"PATH": os.environ["PATH"]}) == 2
+    assert capsys.readouterr() == (SHOWN, "")
 
 
 def test_the_demo_runs_embedded_whatever_the_environment_says(demo, ran, monkeypatch):

@@ -59,7 +59,7 @@ def test_the_largest_id_and_list_are_taken():
     assert (taken["user"], taken["top"]) == (2**64 - 1, 2**16 - 1)
 
 
-CONSENT = {("reset", "--yes"), ("sql", "--write")}
+CONSENT = {("reset", "--yes"), ("forget", "--yes"), ("sql", "--write")}
 """What answers a question is no setting, and a variable that lies about must not answer it."""
 
 
@@ -89,7 +89,7 @@ def test_every_setting_can_be_given_as_an_environment_variable(name, monkeypatch
             continue  # read by the settings' own test
         variable = option.envvar if isinstance(option.envvar, str) else option.envvar[0]
         monkeypatch.setenv(variable, text)
-        required = ["RUN"] if name == "rollback" else ["PATH"] if name == "load-movielens" else []
+        required = {"rollback": ["RUN"], "load-movielens": ["PATH"], "forget": ["1"]}.get(name, [])
         if name == "recommend" and flag != "--user":
             required = ["--user", "1"]
         parsed = command.make_context(name, required, parent=context)
