@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,14 @@ class MovieBlocks:
     order: NDArray[np.int32]
     """Column of H at each place."""
     position: NDArray[np.int32]
-    """Place of each column of H."""
+    """Place of each column of H; -1 for a movie that is not laid out, and on nobody's list."""
 
     @classmethod
-    def of(cls, H: NDArray[np.float32]) -> MovieBlocks:
-        """Lay out H, k × movies."""
+    def of(cls, H: NDArray[np.float32], shown: NDArray[np.bool_] | None = None) -> MovieBlocks:
+        """Lay out H, k × movies, or only the movies that are shown."""
+        if shown is not None:
+            columns = np.flatnonzero(shown).astype(np.int32)
+            return cls.of(np.ascontiguousarray(H[:, columns]))._among(columns, H.shape[1])
         k, movies = H.shape
         norms = np.sqrt(np.einsum("km,km->m", H, H, dtype=np.float64))
         order = np.argsort(-norms, kind="stable").astype(np.int32)
@@ -40,3 +43,9 @@ class MovieBlocks:
         highest = np.ascontiguousarray(blocks.max(axis=2).T)
         lowest = np.ascontiguousarray(blocks.min(axis=2).T)
         return cls(blocks, highest, lowest, order, position)
+
+    def _among(self, columns: NDArray[np.int32], movies: int) -> MovieBlocks:
+        """Return the same layout under the numbers that its columns have among all movies."""
+        position = np.full(movies, -1, np.int32)
+        position[columns] = self.position
+        return replace(self, order=columns[self.order], position=position)

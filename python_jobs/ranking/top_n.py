@@ -82,22 +82,36 @@ def top_n_blocks(
     seen: csr_matrix,
     n: int,
     users_per_block: int = USERS_PER_BLOCK,
+    shown: NDArray[np.bool_] | None = None,
 ) -> Iterator[TopN]:
     """Yield the lists of :func:`top_n` as columns, block of users after block of users.
 
     Memory depends on the size of a block and not on the number of users. Arguments are checked
     when this is called and not at the first block.
 
+    Parameters
+    ----------
+    W, H, seen, n
+        As :func:`top_n` has them.
+    users_per_block
+        Users whose lists are made at a time.
+    shown
+        Which movies may be on these lists; None for all. The others are not scored at all, so
+        that lists are as long as ever, and the scores have the bits that they have without it.
+
     Raises
     ------
     ValueError
-        As :func:`top_n` does; also if ranks would not fit 16 bits, or a block has no users.
+        As :func:`top_n` does; also if ranks would not fit 16 bits, a block has no users, or
+        ``shown`` is not one value for each movie.
     """
     if users_per_block < 1:
         raise ValueError(f"users_per_block is {users_per_block}; it must be at least 1")
     if min(n, H.shape[-1]) > np.iinfo(np.uint16).max:
         raise ValueError(f"n is {n}; ranks go up to {np.iinfo(np.uint16).max}")
-    W, layout = _validated(W, H, seen, n)
+    if shown is not None and shown.shape != H.shape[1:]:
+        raise ValueError(f"shown is {shown.shape}; H has {H.shape[1]} movies")
+    W, layout = _validated(W, H, seen, n, shown)
     return _blocks(W, layout, seen, min(n, H.shape[1]), users_per_block)
 
 
@@ -135,7 +149,11 @@ def check_factors(W: NDArray[np.float32], H: NDArray[np.float32]) -> None:
 
 
 def _validated(
-    W: NDArray[np.float32], H: NDArray[np.float32], seen: csr_matrix, n: int
+    W: NDArray[np.float32],
+    H: NDArray[np.float32],
+    seen: csr_matrix,
+    n: int,
+    shown: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float32], MovieBlocks]:
     from python_jobs.ranking.movie_blocks import MovieBlocks
 
@@ -149,7 +167,7 @@ def _validated(
         raise ValueError(f"n is {n}; it must be at least 1")
     W, H = np.asarray(W, dtype=np.float32), np.asarray(H, dtype=np.float32)
     check_factors(W, H)
-    return W, MovieBlocks.of(H)
+    return W, MovieBlocks.of(H, shown)
 
 
 def _rank(
