@@ -1,35 +1,43 @@
 with
 
-recommendations as (
+lists as (
 
-    select * from {{ ref('stg_recommender__recommendations') }}
-
-),
-
-current_run as (
-
-    select * from {{ ref('int_publications') }}
-    where is_current and is_of_this_dataset
+    select * from {{ ref('int_current_lists') }}
 
 ),
 
-of_current_run as (
+withheld as (
 
     select
-        recommendations.user_id as user_id,
-        recommendations.rank as rank,
-        recommendations.movie_id as movie_id,
-        recommendations.score as score,
-        recommendations.reason as reason,
-        recommendations.because_movie_id as because_movie_id,
-        recommendations.strongest_movie_id as strongest_movie_id,
-        recommendations.run_id as run_id,
-        current_run.mlflow_run_id as mlflow_run_id,
-        current_run.model_version as model_version,
-        current_run.published_at as published_at
-    from recommendations
-    inner join current_run on recommendations.run_id = current_run.run_id
+        user_id,
+        groupArray(rank) as ranks
+    from lists
+    where not is_shown
+    group by user_id
+
+),
+
+shown as (
+
+    -- Those behind a withheld one move up.
+    select
+        lists.user_id as user_id,
+        toUInt16(
+            lists.rank - arrayCount(withheld_rank -> withheld_rank < lists.rank, withheld.ranks)
+        ) as rank,
+        lists.movie_id as movie_id,
+        lists.score as score,
+        lists.reason as reason,
+        lists.because_movie_id as because_movie_id,
+        lists.strongest_movie_id as strongest_movie_id,
+        lists.run_id as run_id,
+        lists.mlflow_run_id as mlflow_run_id,
+        lists.model_version as model_version,
+        lists.published_at as published_at
+    from lists
+    left join withheld on lists.user_id = withheld.user_id
+    where lists.is_shown
 
 )
 
-select * from of_current_run
+select * from shown
