@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,21 +34,18 @@ class Recommendable:
     """Which movies may be shown in any country."""
     user_ids: NDArray[np.uint64]
     """Users of another kind than the first, ascending."""
-    kinds: NDArray[np.intp]
+    kinds: NDArray[np.int32]
     """Kind of each of them."""
 
-    def groups(
-        self, user_ids: NDArray[np.uint64]
-    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
-        """Yield the rows of the users of a kind, ascending, and the mask of their movies."""
-        kinds = np.zeros(user_ids.size, np.intp)
+    def kinds_of(self, user_ids: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """Return the kind of each user."""
+        kinds = np.zeros(user_ids.size, np.int32)
         if self.user_ids.size:
             place = np.searchsorted(self.user_ids, user_ids)
             place = np.minimum(place, self.user_ids.size - 1)
             known = self.user_ids[place] == user_ids
             kinds[known] = self.kinds[place[known]]
-        for kind in np.unique(kinds):
-            yield np.flatnonzero(kinds == kind), self.masks[kind]
+        return kinds
 
 
 def read_recommendable(
@@ -98,21 +94,21 @@ def read_recommendable(
 
 def _distinct(
     masks: NDArray[np.bool_],
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
     """Return the distinct masks, the first one still the first, and which each one became."""
     seen: dict[bytes, int] = {}
     became = [seen.setdefault(mask.tobytes(), len(seen)) for mask in masks]
     first = [became.index(kind) for kind in range(len(seen))]
-    return masks[first], np.array(became, np.intp)
+    return masks[first], np.array(became, np.int32)
 
 
-def _nobody() -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
-    return np.empty(0, np.uint64), np.empty(0, np.intp)
+def _nobody() -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    return np.empty(0, np.uint64), np.empty(0, np.int32)
 
 
 def _kinds(
-    warehouse: Warehouse, countries: list[str], kind_of: NDArray[np.intp], user_id: int | None
-) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
+    warehouse: Warehouse, countries: list[str], kind_of: NDArray[np.int32], user_id: int | None
+) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
     """Return the users of one of the countries, ascending, and their kinds."""
     parameters: dict[str, Any] = {"countries": countries}
     only = ""
@@ -129,4 +125,4 @@ def _kinds(
     if not found.result_set:
         return _nobody()
     users, places = found.result_set
-    return np.array(users, np.uint64), kind_of[np.array(places, np.intp)]
+    return np.array(users, np.uint64), kind_of[np.array(places, np.int32)]

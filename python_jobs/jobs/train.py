@@ -244,10 +244,9 @@ def short_lists(
     matrix = interactions.matrix
     if recommendable is None:
         return int(np.count_nonzero(matrix.shape[1] - np.diff(matrix.indptr) < top))
-    short = 0
-    for rows, shown in recommendable.groups(interactions.user_ids):
-        theirs = matrix if rows.size == matrix.shape[0] else matrix[rows]
-        ends = np.concatenate(([0], np.cumsum(shown[theirs.indices])))
-        seen = np.diff(ends[theirs.indptr])
-        short += int(np.count_nonzero(np.count_nonzero(shown) - seen < top))
-    return short
+    kinds = recommendable.kinds_of(interactions.user_ids)
+    masks, cells_of = recommendable.masks, np.diff(matrix.indptr)
+    # How many cells before each one are of movies that may be shown to its user.
+    ends = np.concatenate(([0], np.cumsum(masks[np.repeat(kinds, cells_of), matrix.indices])))
+    unseen = masks.sum(axis=1)[kinds] - np.diff(ends[matrix.indptr])
+    return int(np.count_nonzero(unseen < top))

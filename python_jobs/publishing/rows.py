@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from python_jobs.interactions.recommendable import Recommendable
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.staging import Columns
 from python_jobs.ranking.explanations import Explanations, Past, explain
+from python_jobs.ranking.shown import Shown
 from python_jobs.ranking.similarity import similar_movies
-from python_jobs.ranking.top_n import USERS_PER_BLOCK, TopN, top_n_blocks
+from python_jobs.ranking.top_n import TopN, top_n_blocks
 
 SIMILAR_PER_MOVIE = 20
 """Length of the list of similar movies."""
@@ -55,17 +56,11 @@ class Ranked:
     recommendable: Recommendable | None = None
     """Which of the movies may be on whose list; None where all may, on everyone's."""
 
-    def of(self, rows: NDArray[np.intp]) -> Ranked:
-        """Return the same of some of the users."""
-        past = self.past and Past(self.past.P, self.past.latest[rows])
-        return replace(
-            self,
-            W=self.W[rows],
-            matrix=self.matrix[rows],
-            user_ids=self.user_ids[rows],
-            folded_in=self.folded_in[rows],
-            past=past,
-        )
+    def shown_to(self, user_ids: NDArray[np.uint64]) -> Shown | None:
+        """Return which movies may be on whose list, for some users."""
+        if self.recommendable is None:
+            return None
+        return Shown(self.recommendable.masks, self.recommendable.kinds_of(user_ids))
 
 
 def require_top(top: int, movies: int) -> None:
@@ -97,31 +92,15 @@ def tables_of(
 
 def recommendations(ranked: Ranked, phases: Phases, bar: Bar) -> Iterator[Columns]:
     """Yield every user's list, and then the popular lists of those who have no factors."""
-    for part, shown in parts(ranked):
-        has_factors = np.asarray(part.W.any(axis=1))
-        blocks = top_n_blocks(part.W, part.H, part.matrix, part.top, shown=shown)
-        for block in phases.timed("score", blocks):
-            with phases.part("explain"):
-                explained = explain(part.W, part.H, part.matrix, block, part.past)
-            yield listed(part, block, explained, has_factors[block.users])
-            bar.advance(np.unique(block.users).size)
-    yield from popular_lists(ranked, np.flatnonzero(~ranked.W.any(axis=1)))
-
-
-def parts(ranked: Ranked) -> Iterator[tuple[Ranked, NDArray[np.bool_] | None]]:
-    """Yield users to whom the same movies may be shown, and which; None for all movies.
-
-    Where that is not everybody, a part is no larger than a block of lists, since it is a copy.
-    """
-    if ranked.recommendable is None:
-        yield ranked, None
-        return
-    for rows, shown in ranked.recommendable.groups(ranked.user_ids):
-        if rows.size == ranked.user_ids.size:
-            yield ranked, shown
-            return
-        for start in range(0, rows.size, USERS_PER_BLOCK):
-            yield ranked.of(rows[start : start + USERS_PER_BLOCK]), shown
+    has_factors = np.asarray(ranked.W.any(axis=1))
+    shown = ranked.shown_to(ranked.user_ids)
+    blocks = top_n_blocks(ranked.W, ranked.H, ranked.matrix, ranked.top, shown=shown)
+    for block in phases.timed("score", blocks):
+        with phases.part("explain"):
+            explained = explain(ranked.W, ranked.H, ranked.matrix, block, ranked.past)
+        yield listed(ranked, block, explained, has_factors[block.users])
+        bar.advance(np.unique(block.users).size)
+    yield from popular_lists(ranked, np.flatnonzero(~has_factors))
 
 
 def listed(
@@ -160,30 +139,19 @@ def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
         (known.data, known.indices, np.concatenate([known.indptr, empty_rows])),
         shape=(user_ids.size, ranked.movie_ids.size),
     )
-    popular = Ranked(
-        W=np.ones((user_ids.size, 1), np.float32),
-        H=ranked.popularity()[np.newaxis],
-        matrix=seen,
-        user_ids=user_ids,
-        movie_ids=ranked.movie_ids,
-        folded_in=np.zeros(user_ids.size, np.bool_),
-        cold_users=user_ids[:0],
-        popularity=ranked.popularity,
-        top=ranked.top,
-        recommendable=ranked.recommendable,
-    )
-    for part, shown in parts(popular):
-        for block in top_n_blocks(part.W, part.H, part.matrix, part.top, shown=shown):
-            no_movies = np.full(block.users.size, NO_MOVIE, np.uint64)
-            yield {
-                "user_id": part.user_ids[block.users],
-                "movie_id": part.movie_ids[block.movies],
-                "rank": block.ranks,
-                "score": block.scores,
-                "reason": ["popular"] * block.users.size,
-                "because_movie_id": no_movies,
-                "strongest_movie_id": no_movies,
-            }
+    everyone, popularity = np.ones((user_ids.size, 1), np.float32), ranked.popularity()[np.newaxis]
+    shown = ranked.shown_to(user_ids)
+    for block in top_n_blocks(everyone, popularity, seen, ranked.top, shown=shown):
+        no_movies = np.full(block.users.size, NO_MOVIE, np.uint64)
+        yield {
+            "user_id": user_ids[block.users],
+            "movie_id": ranked.movie_ids[block.movies],
+            "rank": block.ranks,
+            "score": block.scores,
+            "reason": ["popular"] * block.users.size,
+            "because_movie_id": no_movies,
+            "strongest_movie_id": no_movies,
+        }
 
 
 def similar(ranked: Ranked) -> Iterator[Columns]:

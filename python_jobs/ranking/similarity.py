@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.ranking.shown import Shown
 from python_jobs.ranking.top_n import top_n_blocks
 
 
@@ -62,7 +63,7 @@ def similar_movies(
     movies = np.flatnonzero(norms).astype(np.int32)
     directions = (H[:, movies] / norms[movies]).astype(np.float32)
     itself = identity(movies.size, np.float32, format="csr")
-    named = None if shown is None else shown[movies]
+    named = None if shown is None else Shown.to_all(shown[movies], movies.size)
     rows = np.ascontiguousarray(directions.T)
     blocks = list(top_n_blocks(rows, directions, itself, n, shown=named))
     if not blocks:

@@ -18,6 +18,7 @@ from python_jobs.jobs.train import short_lists
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.rows import Ranked, recommendations, similar
 from python_jobs.ranking.explanations import Past
+from python_jobs.ranking.shown import Shown
 from python_jobs.ranking.similarity import similar_movies
 from python_jobs.ranking.top_n import top_n_blocks
 from tests.python_jobs.test_ranking import columns, make, sort_everything
@@ -30,14 +31,16 @@ from tests.python_jobs.test_ranking import columns, make, sort_everything
     share=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
     density=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
     levels=st.sampled_from([0, 1]),
+    kinds=st.integers(1, 4),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_lists_are_those_of_a_sort_of_what_may_be_shown(
-    movies: int, n: int, share: float, density: float, levels: int, seed: int
+    movies: int, n: int, share: float, density: float, levels: int, kinds: int, seed: int
 ) -> None:
     W, H, seen = make(7, movies, 5, density, levels, seed=seed)
-    shown = np.random.default_rng(seed).random(movies) < share
-    hidden = csr_matrix(np.ones((7, 1)) @ ~shown[np.newaxis])
+    rng = np.random.default_rng(seed)
+    shown = Shown(rng.random((kinds, movies)) < share, rng.integers(kinds, size=7, dtype=np.int32))
+    hidden = csr_matrix(~shown.masks[shown.kinds])
     expected_movies, expected_scores = sort_everything(W, H, (seen + hidden).tocsr(), n)
     users, places = np.nonzero(expected_movies >= 0)
     blocks = list(top_n_blocks(W, H, seen, n, users_per_block=3, shown=shown))
@@ -52,14 +55,20 @@ NAMES = ("users", "movies", "scores")
 
 def test_where_everything_may_be_shown_nothing_changes_to_the_bit() -> None:
     W, H, seen = make(300, 900, 11)
-    everything = top_n_blocks(W, H, seen, 15, shown=np.ones(900, np.bool_))
+    everything = top_n_blocks(W, H, seen, 15, shown=Shown.to_all(np.ones(900, np.bool_), 300))
     assert columns(list(everything)) == columns(list(top_n_blocks(W, H, seen, 15)))
 
 
 def test_a_mask_of_another_catalogue_is_refused() -> None:
     W, H, seen = make(4, 6, 2)
-    with pytest.raises(ValueError, match=r"shown is \(5,\); H has 6 movies"):
-        top_n_blocks(W, H, seen, 3, shown=np.ones(5, np.bool_))
+    with pytest.raises(ValueError, match=r"masks \(1, 5\) and kinds \(4,\)"):
+        top_n_blocks(W, H, seen, 3, shown=Shown.to_all(np.ones(5, np.bool_), 4))
+    with pytest.raises(ValueError, match=r"kinds \(3,\)"):
+        top_n_blocks(W, H, seen, 3, shown=Shown.to_all(np.ones(6, np.bool_), 3))
+    for kind in (-1, 1):
+        kinds = np.array([0, 0, kind, 0], np.int32)
+        with pytest.raises(ValueError, match="not among the 1 masks"):
+            top_n_blocks(W, H, seen, 3, shown=Shown(np.ones((1, 6), np.bool_), kinds))
 
 
 def test_similar_movies_name_what_may_be_shown_and_of_every_movie() -> None:
@@ -130,7 +139,7 @@ def test_reasons_of_a_country_alone_are_those_of_all_together() -> None:
     plain = world()
     together = lists_of(with_rules(plain, in_countries()))
     odd = in_countries().masks[0]
-    nobody = np.empty(0, np.uint64), np.empty(0, np.intp)
+    nobody = np.empty(0, np.uint64), np.empty(0, np.int32)
     alone = lists_of(with_rules(plain, Recommendable(odd[np.newaxis], odd, *nobody)))
     unruled = [user for user in alone if user not in in_countries().user_ids.tolist()]
     assert len(unruled) == 39
@@ -170,8 +179,8 @@ def test_who_has_seen_all_that_may_be_shown_has_no_list_and_is_counted() -> None
     assert short_lists(interactions, None, 10) == 0
 
 
-def _nobody() -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
-    return np.empty(0, np.uint64), np.empty(0, np.intp)
+def _nobody() -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    return np.empty(0, np.uint64), np.empty(0, np.int32)
 
 
 def _replace(ranked: Ranked, **changes: Any) -> Ranked:
