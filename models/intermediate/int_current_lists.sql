@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized='table',
+        order_by='(user_id, rank)',
+    )
+}}
+
+-- A table: what is derived here takes ten times as long as reading it, and five others read it.
+
 with
 
 recommendations as (
@@ -79,6 +88,32 @@ judged as (
         ) as is_shown
     from of_current_run
 
+),
+
+withheld as (
+
+    select
+        user_id,
+        groupArray(rank) as ranks
+    from judged
+    where not is_shown
+    group by user_id
+
+),
+
+ranked as (
+
+    -- Those behind a withheld one move up.
+    select
+        judged.*,
+        toUInt16(if(
+            judged.is_shown,
+            judged.rank - arrayCount(withheld_rank -> withheld_rank < judged.rank, withheld.ranks),
+            0
+        )) as shown_rank
+    from judged
+    left join withheld on judged.user_id = withheld.user_id
+
 )
 
-select * from judged
+select * from ranked
