@@ -41,7 +41,16 @@ WITHDRAWN = {
 """Films that were watched and rated, and until when they were to be had."""
 ANNOUNCED: list[Row] = [
     (261, "Europa, Slightly Newer", "Sci-Fi", "Greta Nakata", 2099, 121, "2099-03-05 00:00:00", ""),
-    (262, "The Second Umbrella Jury", "Crime|Drama", "Umar Quist", 2099, 98, "2099-10-01 00:00:00", ""),
+    (
+        262,
+        "The Second Umbrella Jury",
+        "Crime|Drama",
+        "Umar Quist",
+        2099,
+        98,
+        "2099-10-01 00:00:00",
+        "",
+    ),
     (263, "Horses of Tomorrow", "Documentary", "Kaito Okafor", 2099, 84, "2099-12-24 00:00:00", ""),
 ]
 """Films of which nobody knows anything yet, but that they are coming, and when."""

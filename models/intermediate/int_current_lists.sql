@@ -17,7 +17,7 @@ recommendations as (
 
 users as (
 
-    select * from {{ ref('mart_users') }}
+    select * from {{ ref('mart_users', v=1) }}
 
 ),
 

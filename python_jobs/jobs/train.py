@@ -125,9 +125,7 @@ def train(
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
             past = past_of(interactions, fitted, options.settings)
-            ranked = rank_for_everyone(
-                warehouse, weighed, fitted, past, recommendable, options.top
-            )
+            ranked = rank_for_everyone(warehouse, weighed, fitted, past, recommendable, options.top)
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
                 tables = tables_of(ranked, live.dataset, phases, bar)
                 run = place_rows(warehouse, run, tables)
@@ -237,9 +235,7 @@ def rank_for_everyone(
     )
 
 
-def short_lists(
-    interactions: Interactions, recommendable: Recommendable | None, top: int
-) -> int:
+def short_lists(interactions: Interactions, recommendable: Recommendable | None, top: int) -> int:
     """Count the users with fewer unseen movies that may be shown than a list is long."""
     matrix = interactions.matrix
     if recommendable is None:

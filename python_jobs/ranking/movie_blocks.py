@@ -26,8 +26,8 @@ class MovieBlocks:
     """Place of each column of H; -1 for a movie that is not laid out, and on nobody's list."""
 
     allowed: NDArray[np.uint8]
-    """1 where a movie may be shown, kinds of users × places; empty where all that is laid out may be
-    shown to everyone."""
+    """1 where a movie may be shown, kinds of users × places; empty where all that is laid out may
+    be shown to everyone."""
 
     @classmethod
     def of(cls, H: NDArray[np.float32], masks: NDArray[np.bool_] | None = None) -> MovieBlocks:

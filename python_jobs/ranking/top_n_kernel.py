@@ -76,8 +76,8 @@ def insert(movies: Ints, scores: Floats, filled: int, movie: int, score: np.floa
 def bucket_seen(seen: Ints, position: Ints, starts: Offsets, bucketed: Ints) -> None:
     """Sort one user's seen movies by block, as places inside it: a counting sort.
 
-    Afterwards those of block b are ``bucketed[starts[b] : starts[b + 1]]``. Movies that are not laid
-    out, at place -1, make a block -1 before the first, which nothing reads.
+    Afterwards those of block b are ``bucketed[starts[b] : starts[b + 1]]``. Movies that are not
+    laid out, at place -1, make a block -1 before the first, which nothing reads.
     """
     starts[:] = 0
     for movie in seen:

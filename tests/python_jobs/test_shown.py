@@ -113,10 +113,11 @@ def lists_of(ranked: Ranked) -> dict[int, list[tuple[Any, ...]]]:
 
 def in_countries(movies: int = 120) -> Recommendable:
     """Odd movies everywhere, the others in one of two countries or in none."""
-    odd, place = np.arange(movies) % 2 == 1, np.arange(movies)
+    place = np.arange(movies)
+    odd = place % 2 == 1
     masks = np.array([odd, odd | (place < 30), odd | (place > 80)])
     users = np.array([100, 103, 107, 137, 200, 202], np.uint64)
-    return Recommendable(masks, masks.any(axis=0), users, np.array([1, 2, 1, 2, 1, 2]))
+    return Recommendable(masks, np.asarray(masks.any(axis=0)), users, np.array([1, 2, 1, 2, 1, 2]))
 
 
 def test_each_user_is_shown_what_may_be_shown_in_the_own_country() -> None:
