@@ -23,7 +23,37 @@ FIRST_DAY = datetime(2024, 11, 1, tzinfo=UTC)
 
 Row = Sequence[object]
 USER_COLUMNS = ("user_id", "email", "first_name", "last_name", "country", "signed_up_at")
-MOVIE_COLUMNS = ("movie_id", "title", "genres", "director", "release_year", "duration_minutes")
+MOVIE_COLUMNS = (
+    "movie_id",
+    "title",
+    "genres",
+    "director",
+    "release_year",
+    "duration_minutes",
+    "available_from",
+    "available_until",
+)
+WITHDRAWN = {
+    "The Orbit Clerk": "2026-09-01 00:00:00",
+    "Seven Blind Dates and a Goose": "2026-06-30 22:00:00",
+    "Salt Road, Northbound": "2026-10-15 00:00:00",
+}
+"""Films that were watched and rated, and until when they were to be had."""
+ANNOUNCED: list[Row] = [
+    (261, "Europa, Slightly Newer", "Sci-Fi", "Greta Nakata", 2099, 121, "2099-03-05 00:00:00", ""),
+    (
+        262,
+        "The Second Umbrella Jury",
+        "Crime|Drama",
+        "Umar Quist",
+        2099,
+        98,
+        "2099-10-01 00:00:00",
+        "",
+    ),
+    (263, "Horses of Tomorrow", "Documentary", "Kaito Okafor", 2099, 84, "2099-12-24 00:00:00", ""),
+]
+"""Films of which nobody knows anything yet, but that they are coming, and when."""
 
 
 def main(directory: Path) -> None:
@@ -35,7 +65,7 @@ def main(directory: Path) -> None:
     watches, ratings = make_events(rng, users[:-COLD_USERS], tastes)
     add_broken_rows(watches, ratings)
     write(directory / "sample_users.csv", USER_COLUMNS, users)
-    write(directory / "sample_movies.csv", MOVIE_COLUMNS, movies)
+    write(directory / "sample_movies.csv", MOVIE_COLUMNS, [*movies, *ANNOUNCED])
     write(
         directory / "sample_watched_movies.csv",
         ("user_id", "movie_id", "watched_at"),
@@ -99,6 +129,8 @@ def make_movies(rng: Random, groups: list[Taste]) -> tuple[list[Row], dict[int, 
                     rng.choice(directors),
                     rng.randrange(1968, 2025),
                     rng.randrange(74, 168),
+                    "",
+                    WITHDRAWN.get(title, ""),
                 )
             )
     return sorted(rows, key=lambda row: int(str(row[0]))), tastes

@@ -1,35 +1,28 @@
 with
 
-recommendations as (
+lists as (
 
-    select * from {{ ref('stg_recommender__recommendations') }}
-
-),
-
-current_run as (
-
-    select * from {{ ref('int_publications') }}
-    where is_current and is_of_this_dataset
+    select * from {{ ref('int_current_lists') }}
 
 ),
 
-of_current_run as (
+shown as (
 
     select
-        recommendations.user_id as user_id,
-        recommendations.rank as rank,
-        recommendations.movie_id as movie_id,
-        recommendations.score as score,
-        recommendations.reason as reason,
-        recommendations.because_movie_id as because_movie_id,
-        recommendations.strongest_movie_id as strongest_movie_id,
-        recommendations.run_id as run_id,
-        current_run.mlflow_run_id as mlflow_run_id,
-        current_run.model_version as model_version,
-        current_run.published_at as published_at
-    from recommendations
-    inner join current_run on recommendations.run_id = current_run.run_id
+        user_id,
+        shown_rank as rank,
+        movie_id,
+        score,
+        reason,
+        because_movie_id,
+        strongest_movie_id,
+        run_id,
+        mlflow_run_id,
+        model_version,
+        published_at
+    from lists
+    where is_shown
 
 )
 
-select * from of_current_run
+select * from shown

@@ -6,6 +6,12 @@ similar_movies as (
 
 ),
 
+recommendable_movies as (
+
+    select * from {{ ref('int_recommendable_movies') }}
+
+),
+
 current_run as (
 
     select * from {{ ref('int_publications') }}
@@ -19,10 +25,42 @@ of_current_run as (
         similar_movies.movie_id as movie_id,
         similar_movies.rank as rank,
         similar_movies.similar_movie_id as similar_movie_id,
-        similar_movies.cosine as cosine
+        similar_movies.cosine as cosine,
+        similar_movies.similar_movie_id in (
+            select recommendable_movies.movie_id
+            from recommendable_movies
+        ) as is_shown
     from similar_movies
     inner join current_run on similar_movies.run_id = current_run.run_id
 
+),
+
+withheld as (
+
+    select
+        movie_id,
+        groupArray(rank) as ranks
+    from of_current_run
+    where not is_shown
+    group by movie_id
+
+),
+
+shown as (
+
+    -- Those behind a withheld one move up.
+    select
+        of_current_run.movie_id as movie_id,
+        toUInt16(
+            of_current_run.rank
+            - arrayCount(withheld_rank -> withheld_rank < of_current_run.rank, withheld.ranks)
+        ) as rank,
+        of_current_run.similar_movie_id as similar_movie_id,
+        of_current_run.cosine as cosine
+    from of_current_run
+    left join withheld on of_current_run.movie_id = withheld.movie_id
+    where of_current_run.is_shown
+
 )
 
-select * from of_current_run
+select * from shown

@@ -9,6 +9,7 @@ import numpy as np
 
 from python_jobs.interactions.mart import read_history
 from python_jobs.interactions.popularity import popularity_in
+from python_jobs.interactions.recommendable import read_recommendable
 from python_jobs.interactions.users import require_user
 from python_jobs.jobs.user_factors import UserFactors, user_factors
 from python_jobs.progress import Bar, Phases
@@ -42,7 +43,8 @@ def recommend(
     """Return the user's best unseen movies under a model, by what the mart knows by now.
 
     It is the list that `score` would publish: of the fit's factors if the user has done nothing
-    since, of folded-in ones otherwise; one without interactions gets what is popular.
+    since, of folded-in ones otherwise; one without interactions gets what is popular. Only what may
+    be shown to the user now is on it.
 
     Raises
     ------
@@ -69,6 +71,7 @@ def recommend(
         popularity=lambda: popularity_in(warehouse, movie_ids),
         top=top,
         past=factors.past,
+        recommendable=read_recommendable(warehouse, movie_ids, user_id),
     )
     return _named(warehouse, recommendations(ranked, Phases(), Bar(None, None)))
 

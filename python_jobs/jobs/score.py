@@ -10,6 +10,7 @@ import numpy as np
 from python_jobs.evaluation.gate import Size, Verdict, refusal, shrunk
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.interactions.popularity import popularity_of
+from python_jobs.interactions.recommendable import read_recommendable
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, load_live
@@ -63,6 +64,7 @@ def score(
     require_top(top, movie_ids.size)
     with phases.phase("read") as bar:
         interactions = read_interactions(warehouse, [settings.watched_weight], bar)
+    recommendable = read_recommendable(warehouse, movie_ids)
     run = TrainingRun(
         run_id=uuid4().hex,
         mlflow_run_id=model.version.run_id,
@@ -97,6 +99,7 @@ def score(
         popularity=lambda: popularity_of(factors.matrix),
         top=top,
         past=factors.past,
+        recommendable=recommendable,
     )
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
         run = place_rows(warehouse, run, tables_of(ranked, live.dataset, phases, bar))

@@ -15,6 +15,7 @@ from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.genres import read_genres
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.interactions.popularity import popularity_of
+from python_jobs.interactions.recommendable import Recommendable, read_recommendable
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, version_of
@@ -58,7 +59,8 @@ class TrainReport:
     compared_with: str
     """What the gate held it against, or why against nothing, in words."""
     short_lists: int
-    """Users whose lists are shorter than asked for: they have seen nearly everything."""
+    """Users whose lists are shorter than asked for: they have seen nearly everything that may be
+    shown."""
     warnings: list[str]
     """What was left undone after the run became current, or was refused."""
 
@@ -85,6 +87,7 @@ def train(
         weights = [settings.watched_weight for settings in compared]
         interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
+    recommendable = read_recommendable(warehouse, interactions.movie_ids)
     compared_with = gate_words(live, champion)
     tags = {
         **run_tags(warehouse, interactions, live.dataset),
@@ -124,7 +127,7 @@ def train(
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
             past = past_of(interactions, fitted, options.settings)
-            ranked = rank_for_everyone(warehouse, weighed, fitted, past, options.top)
+            ranked = rank_for_everyone(warehouse, weighed, fitted, past, recommendable, options.top)
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
                 tables = tables_of(ranked, live.dataset, phases, bar)
                 run = place_rows(warehouse, run, tables)
@@ -134,7 +137,7 @@ def train(
         warnings = go_live(warehouse, tracking, run, live, options.keep)
     elif options.publish:
         warnings = record_refusal(warehouse, run, "train", verdict.reasons)
-    short = short_lists(interactions, options.top)
+    short = short_lists(interactions, recommendable, options.top)
     return TrainReport(
         run=run,
         learned_from=str(interactions.stamp),
@@ -224,6 +227,7 @@ def rank_for_everyone(
     weighed: Interactions,
     fitted: Factorization,
     past: Past | None,
+    recommendable: Recommendable | None,
     top: int,
 ) -> Ranked:
     """Return what every user's list is made from, straight after the fit."""
@@ -238,10 +242,18 @@ def rank_for_everyone(
         popularity=lambda: popularity_of(weighed.matrix),
         top=top,
         past=past,
+        recommendable=recommendable,
     )
 
 
-def short_lists(interactions: Interactions, top: int) -> int:
-    """Count the users with fewer unseen movies than a list is long."""
-    seen = np.diff(interactions.matrix.indptr)
-    return int(np.count_nonzero(interactions.movie_ids.size - seen < top))
+def short_lists(interactions: Interactions, recommendable: Recommendable | None, top: int) -> int:
+    """Count the users with fewer unseen movies that may be shown than a list is long."""
+    matrix = interactions.matrix
+    if recommendable is None:
+        return int(np.count_nonzero(matrix.shape[1] - np.diff(matrix.indptr) < top))
+    kinds = recommendable.kinds_of(interactions.user_ids)
+    masks, cells_of = recommendable.masks, np.diff(matrix.indptr)
+    # How many cells before each one are of movies that may be shown to its user.
+    ends = np.concatenate(([0], np.cumsum(masks[np.repeat(kinds, cells_of), matrix.indices])))
+    unseen = masks.sum(axis=1)[kinds] - np.diff(ends[matrix.indptr])
+    return int(np.count_nonzero(unseen < top))

@@ -36,12 +36,16 @@ COLUMNS = {
         "director": NAME,
         "release_year": "UInt16",
         "duration_minutes": "UInt16",
+        "available_from": f"Nullable({TIME})",
+        "available_until": f"Nullable({TIME})",
     },
     "ratings": {"user_id": "UInt64", "movie_id": "UInt64", "rating": "Float32", "rated_at": TIME},
     "watched_movies": {"user_id": "UInt64", "movie_id": "UInt64", "watched_at": TIME},
     "rejected_lines": {"file": NAME, "line_number": "UInt64", "reason": NAME, "line": "String"},
 }
 """Columns of each table that a load replaces; the raw ones as ``dbt seed`` makes them."""
+ADDED = {"available_from", "available_until"}
+"""Columns that tables of earlier releases lack."""
 SORT_KEYS = {
     "users": "user_id",
     "movies": "movie_id",
@@ -200,7 +204,7 @@ def _require_replaceable(tables: RawTables, table: str, *, replace_any: bool) ->
     if not engine:
         return
     columns = [name for name, *_ in client.query(f"describe table {live}").result_rows]
-    if engine not in REPLACEABLE_ENGINES or sorted(columns) != sorted(COLUMNS[table]):
+    if engine not in REPLACEABLE_ENGINES or {*columns} | ADDED != {*COLUMNS[table]} | ADDED:
         raise UserError(
             f"{live} is not a table as `dbt seed` or this loader makes it, and would be lost: "
             f"it is a {engine} with {', '.join(columns)}.",

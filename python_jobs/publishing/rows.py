@@ -11,9 +11,11 @@ from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
 from python_jobs.interactions.dataset import Dataset
+from python_jobs.interactions.recommendable import Recommendable
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.staging import Columns
 from python_jobs.ranking.explanations import Explanations, Past, explain
+from python_jobs.ranking.shown import Shown
 from python_jobs.ranking.similarity import similar_movies
 from python_jobs.ranking.top_n import TopN, top_n_blocks
 
@@ -51,6 +53,14 @@ class Ranked:
     """Length of the lists."""
     past: Past | None = None
     """What the features of transitions are made from; None where there are none."""
+    recommendable: Recommendable | None = None
+    """Which of the movies may be on whose list; None where all may, on everyone's."""
+
+    def shown_to(self, user_ids: NDArray[np.uint64]) -> Shown | None:
+        """Return which movies may be on whose list, for some users."""
+        if self.recommendable is None:
+            return None
+        return Shown(self.recommendable.masks, self.recommendable.kinds_of(user_ids))
 
 
 def require_top(top: int, movies: int) -> None:
@@ -83,7 +93,8 @@ def tables_of(
 def recommendations(ranked: Ranked, phases: Phases, bar: Bar) -> Iterator[Columns]:
     """Yield every user's list, and then the popular lists of those who have no factors."""
     has_factors = np.asarray(ranked.W.any(axis=1))
-    blocks = top_n_blocks(ranked.W, ranked.H, ranked.matrix, ranked.top)
+    shown = ranked.shown_to(ranked.user_ids)
+    blocks = top_n_blocks(ranked.W, ranked.H, ranked.matrix, ranked.top, shown=shown)
     for block in phases.timed("score", blocks):
         with phases.part("explain"):
             explained = explain(ranked.W, ranked.H, ranked.matrix, block, ranked.past)
@@ -128,8 +139,9 @@ def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
         (known.data, known.indices, np.concatenate([known.indptr, empty_rows])),
         shape=(user_ids.size, ranked.movie_ids.size),
     )
-    everyone = np.ones((user_ids.size, 1), np.float32)
-    for block in top_n_blocks(everyone, ranked.popularity()[np.newaxis], seen, ranked.top):
+    everyone, popularity = np.ones((user_ids.size, 1), np.float32), ranked.popularity()[np.newaxis]
+    shown = ranked.shown_to(user_ids)
+    for block in top_n_blocks(everyone, popularity, seen, ranked.top, shown=shown):
         no_movies = np.full(block.users.size, NO_MOVIE, np.uint64)
         yield {
             "user_id": user_ids[block.users],
@@ -145,7 +157,8 @@ def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
 def similar(ranked: Ranked) -> Iterator[Columns]:
     """Yield each movie's nearest movies in NMF's factor space: what is next to them, not next."""
     own = ranked.H.shape[0] - (0 if ranked.past is None else ranked.past.P.shape[1])
-    pairs = similar_movies(ranked.H[:own], SIMILAR_PER_MOVIE)
+    shown = None if ranked.recommendable is None else ranked.recommendable.anywhere
+    pairs = similar_movies(ranked.H[:own], SIMILAR_PER_MOVIE, shown)
     yield {
         "movie_id": ranked.movie_ids[pairs.movies],
         "similar_movie_id": ranked.movie_ids[pairs.similar],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.ranking.shown import Shown
 from python_jobs.ranking.top_n import top_n_blocks
 
 
@@ -24,7 +25,9 @@ class SimilarMovies:
     """Cosine of their factors, in (0, 1], descending within a movie."""
 
 
-def similar_movies(H: NDArray[np.float32], n: int) -> SimilarMovies:
+def similar_movies(
+    H: NDArray[np.float32], n: int, shown: NDArray[np.bool_] | None = None
+) -> SimilarMovies:
     """Find every movie's n nearest by cosine of the columns of H.
 
     It is the ranking of :mod:`python_jobs.ranking.top_n` with the columns of H at unit length in
@@ -36,6 +39,9 @@ def similar_movies(H: NDArray[np.float32], n: int) -> SimilarMovies:
         Movie factors, k × movies, non-negative and finite.
     n
         Length of the longest list, at least 1.
+    shown
+        Which movies may be named; None for all. What resembles the others is told all the same:
+        people have watched them.
 
     Returns
     -------
@@ -57,7 +63,9 @@ def similar_movies(H: NDArray[np.float32], n: int) -> SimilarMovies:
     movies = np.flatnonzero(norms).astype(np.int32)
     directions = (H[:, movies] / norms[movies]).astype(np.float32)
     itself = identity(movies.size, np.float32, format="csr")
-    blocks = list(top_n_blocks(np.ascontiguousarray(directions.T), directions, itself, n))
+    named = None if shown is None else Shown.to_all(shown[movies], movies.size)
+    rows = np.ascontiguousarray(directions.T)
+    blocks = list(top_n_blocks(rows, directions, itself, n, shown=named))
     if not blocks:
         none = np.empty(0, np.int32)
         return SimilarMovies(none, none, none.astype(np.uint16), none.astype(np.float32))

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from python_jobs.ranking.movie_blocks import MovieBlocks
+    from python_jobs.ranking.shown import Shown
 
 USERS_PER_BLOCK = 8_192
 """Users whose lists are held at a time while publishing."""
+NO_KINDS = np.empty(0, np.int32)
+"""Kinds of users where all movies may be shown to everyone."""
 FOR_KERNELS: tuple[Literal["C", "A", "W"], ...] = ("C", "A", "W")
 """numba compiles once more for arrays that are strided, unaligned or read-only."""
 
@@ -73,7 +76,7 @@ def top_n(
     large entries in a matrix product", SIGMOD 2015.)
     """
     W, layout = _validated(W, H, seen, n)
-    return _rank(W, layout, seen.indptr, seen.indices, n)
+    return _rank(W, layout, NO_KINDS, seen.indptr, seen.indices, n)
 
 
 def top_n_blocks(
@@ -82,33 +85,56 @@ def top_n_blocks(
     seen: csr_matrix,
     n: int,
     users_per_block: int = USERS_PER_BLOCK,
+    shown: Shown | None = None,
 ) -> Iterator[TopN]:
     """Yield the lists of :func:`top_n` as columns, block of users after block of users.
 
     Memory depends on the size of a block and not on the number of users. Arguments are checked
     when this is called and not at the first block.
 
+    Parameters
+    ----------
+    W, H, seen, n
+        As :func:`top_n` has them.
+    users_per_block
+        Users whose lists are made at a time.
+    shown
+        Which movies may be on whose list; None for all, on everyone's. The others take no part in
+        the ranking, so that lists are as long as ever, and scores have the bits that they have
+        without it.
+
     Raises
     ------
     ValueError
-        As :func:`top_n` does; also if ranks would not fit 16 bits, or a block has no users.
+        As :func:`top_n` does; also if ranks would not fit 16 bits, a block has no users, or
+        ``shown`` is of other users or movies.
     """
     if users_per_block < 1:
         raise ValueError(f"users_per_block is {users_per_block}; it must be at least 1")
     if min(n, H.shape[-1]) > np.iinfo(np.uint16).max:
         raise ValueError(f"n is {n}; ranks go up to {np.iinfo(np.uint16).max}")
-    W, layout = _validated(W, H, seen, n)
-    return _blocks(W, layout, seen, min(n, H.shape[1]), users_per_block)
+    if shown is not None:
+        shown.check(W.shape[0], H.shape[-1])
+    W, layout = _validated(W, H, seen, n, None if shown is None else shown.masks)
+    kinds = NO_KINDS if shown is None or not layout.allowed.size else shown.kinds
+    return _blocks(W, layout, kinds, seen, min(n, H.shape[1]), users_per_block)
 
 
 def _blocks(
-    W: NDArray[np.float32], layout: MovieBlocks, seen: csr_matrix, n: int, users_per_block: int
+    W: NDArray[np.float32],
+    layout: MovieBlocks,
+    kinds: NDArray[np.int32],
+    seen: csr_matrix,
+    n: int,
+    users_per_block: int,
 ) -> Iterator[TopN]:
     for start in range(0, W.shape[0], users_per_block):
         stop = min(W.shape[0], start + users_per_block)
         indptr = seen.indptr[start : stop + 1]
         indices = seen.indices[indptr[0] : indptr[-1]]
-        movies, scores = _rank(W[start:stop], layout, indptr - indptr[0], indices, n)
+        movies, scores = _rank(
+            W[start:stop], layout, kinds[start:stop], indptr - indptr[0], indices, n
+        )
         users, places = np.nonzero(movies >= 0)
         yield TopN(
             users=(users + start).astype(np.int32),
@@ -135,7 +161,11 @@ def check_factors(W: NDArray[np.float32], H: NDArray[np.float32]) -> None:
 
 
 def _validated(
-    W: NDArray[np.float32], H: NDArray[np.float32], seen: csr_matrix, n: int
+    W: NDArray[np.float32],
+    H: NDArray[np.float32],
+    seen: csr_matrix,
+    n: int,
+    masks: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float32], MovieBlocks]:
     from python_jobs.ranking.movie_blocks import MovieBlocks
 
@@ -149,12 +179,13 @@ def _validated(
         raise ValueError(f"n is {n}; it must be at least 1")
     W, H = np.asarray(W, dtype=np.float32), np.asarray(H, dtype=np.float32)
     check_factors(W, H)
-    return W, MovieBlocks.of(H)
+    return W, MovieBlocks.of(H, masks)
 
 
 def _rank(
     W: NDArray[np.float32],
     layout: MovieBlocks,
+    kinds: NDArray[np.int32],
     indptr: NDArray[np.integer],
     indices: NDArray[np.integer],
     n: int,
@@ -165,6 +196,7 @@ def _rank(
     movies = np.full((W.shape[0], n), -1, np.int32)
     scores = np.full((W.shape[0], n), -np.inf, np.float32)
     factors = np.require(W, np.float32, FOR_KERNELS)
+    theirs = np.require(kinds, np.int32, FOR_KERNELS)
     starts = np.require(indptr, np.int64, FOR_KERNELS)
     seen = np.require(indices, np.int32, FOR_KERNELS)
 
@@ -176,6 +208,8 @@ def _rank(
             layout.lowest,
             layout.order,
             layout.position,
+            layout.allowed,
+            theirs[span],
             starts[span.start : span.stop + 1],
             seen,
             movies[span],

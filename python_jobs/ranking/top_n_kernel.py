@@ -14,6 +14,7 @@ from python_jobs.compiled import compiled
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Offsets = NDArray[np.int64]
+Flags = NDArray[np.uint8]
 
 BLOCK = 512
 """Movies that are scored at a time: with their factors they fit the first-level cache."""
@@ -75,7 +76,8 @@ def insert(movies: Ints, scores: Floats, filled: int, movie: int, score: np.floa
 def bucket_seen(seen: Ints, position: Ints, starts: Offsets, bucketed: Ints) -> None:
     """Sort one user's seen movies by block, as places inside it: a counting sort.
 
-    Afterwards those of block b are ``bucketed[starts[b] : starts[b + 1]]``.
+    Afterwards those of block b are ``bucketed[starts[b] : starts[b + 1]]``. Movies that are not
+    laid out, at place -1, make a block -1 before the first, which nothing reads.
     """
     starts[:] = 0
     for movie in seen:
@@ -121,13 +123,21 @@ def keep_best(block: Floats, names: Ints, movies: Ints, scores: Floats, filled: 
     return filled
 
 
+@compiled()
+def withhold(allowed: Flags, scores: Floats) -> None:
+    """Take the scores that are not allowed out of the running."""
+    for j in range(scores.size):
+        # 32 bits wide like the scores, which is what lets the compiler choose eight at a time.
+        scores[j] = scores[j] if np.int32(allowed[j]) != 0 else NEVER
+
+
 @compiled(
-    "void(f4[:, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, ::1], i4[::1], i4[::1], "
-    "i8[::1], i4[::1], i4[:, ::1], f4[:, ::1])"
+    "void(f4[:, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, ::1], i4[::1], i4[::1], u1[:, ::1], "
+    "i4[::1], i8[::1], i4[::1], i4[:, ::1], f4[:, ::1])"
 )
 def rank_users(
     W: Floats, blocks: Floats, highest: Floats, lowest: Floats, order: Ints, position: Ints,
-    indptr: Offsets, indices: Ints, movies: Ints, scores: Floats,
+    allowed: Flags, kinds: Ints, indptr: Offsets, indices: Ints, movies: Ints, scores: Floats,
 ) -> None:  # fmt: skip
     """Fill movies and scores with each user's best unseen movies, in one pass over the scores.
 
@@ -142,7 +152,10 @@ def rank_users(
     highest, lowest
         Extremes of every block's factors, k × blocks.
     order, position
-        Movie at each place of ``blocks``, and place of each movie.
+        Movie at each place of ``blocks``, and place of each movie, -1 where it has none.
+    allowed, kinds
+        Which places may be shown to which kind of user, and each user's kind; without kinds, all
+        to everyone.
     indptr, indices
         Seen movies of every user, as in CSR.
     movies, scores
@@ -166,6 +179,8 @@ def rank_users(
             if bounds[u, b] < scores[u, n - 1]:
                 continue
             combine(W[u], blocks[b], buffer)
+            if allowed.shape[0] > 0:
+                withhold(allowed[kinds[u], b * BLOCK : (b + 1) * BLOCK], buffer)
             for i in range(offsets[u] + starts[u, b], offsets[u] + starts[u, b + 1]):
                 buffer[bucketed[i]] = NEVER
             filled[u] = keep_best(buffer, names, movies[u], scores[u], filled[u])

@@ -24,7 +24,14 @@ renamed as (
 
         -- numerics
         toUInt16(coalesce(accurateCastOrNull(release_year, 'UInt16'), 0)) as release_year,
-        toUInt16(coalesce(accurateCastOrNull(duration_minutes, 'UInt16'), 0)) as duration_minutes
+        toUInt16(coalesce(accurateCastOrNull(duration_minutes, 'UInt16'), 0)) as duration_minutes,
+
+        -- what may be shown
+        {{ available_from() }} as available_from,
+        {{ available_until() }} as available_until,
+        {{ is_listed() }} as is_listed,
+        {{ countries() }} as countries,
+        {{ age_rating() }} as age_rating
 
     from source
 
@@ -39,7 +46,12 @@ deduplicated as (
         cast(genres, 'Array(LowCardinality(String))') as genres,
         toLowCardinality(genres[1]) as primary_genre,
         release_year,
-        duration_minutes
+        duration_minutes,
+        available_from,
+        available_until,
+        is_listed,
+        countries,
+        age_rating
     from renamed
     where movie_id > 0
     order by title asc, release_year asc

@@ -1,0 +1,19 @@
+{% macro say_what_was_withheld(results) %}
+    {%- for result in results if result.node.name == 'withheld_recommendations'
+        and result.status | string in ['pass', 'warn'] -%}
+        {%- set query -%}
+            select count(), uniqExact(movie_id), any(recommendation_count)
+            from {{ result.node.relation_name }}
+        {%- endset -%}
+        {%- set rows, movies, all = run_query(query).rows[0] -%}
+        {%- if rows -%}
+            {%- set sentence = '{:,} of {:,} published recommendations name movies that may not be '
+                .format(rows | int, all | int)
+                ~ 'shown any more ({:,} movies), and stay out of the marts. '.format(movies | int)
+                ~ '`python_jobs score` fills the lists again. '
+                ~ result.node.relation_name | replace('`', '') ~ ' has them.' -%}
+            {%- do print(sentence) -%}
+            {%- do log(sentence) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
