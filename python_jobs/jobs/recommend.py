@@ -12,6 +12,7 @@ from python_jobs.interactions.popularity import popularity_in
 from python_jobs.interactions.recommendable import read_recommendable
 from python_jobs.interactions.users import require_user
 from python_jobs.jobs.user_factors import UserFactors, user_factors
+from python_jobs.jobs.variety import read_variety
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.rows import Ranked, recommendations, require_top
 from python_jobs.publishing.staging import Columns
@@ -72,6 +73,7 @@ def recommend(
         top=top,
         past=factors.past,
         recommendable=read_recommendable(warehouse, movie_ids, user_id),
+        variety=read_variety(warehouse, movie_ids, settings.diversity),
     )
     return _named(warehouse, recommendations(ranked, Phases(), Bar(None, None)))
 

@@ -32,6 +32,7 @@ from python_jobs.publishing.publish import place_rows
 from python_jobs.publishing.refusals import record_refusal
 from python_jobs.publishing.rows import Ranked, require_top, tables_of
 from python_jobs.ranking.explanations import Past
+from python_jobs.ranking.variety import Variety
 from python_jobs.tracking.registry import load_summary
 from python_jobs.tracking.store import log_metrics, tracked_run
 
@@ -125,7 +126,10 @@ def train(
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
             past = past_of(interactions, fitted, options.settings)
-            ranked = rank_for_everyone(warehouse, weighed, fitted, past, recommendable, options.top)
+            variety = Variety.of(options.settings.diversity, genres)
+            ranked = rank_for_everyone(
+                warehouse, weighed, fitted, past, recommendable, variety, options.top
+            )
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
                 tables = tables_of(ranked, live.dataset, phases, bar)
                 run = place_rows(warehouse, run, tables)
@@ -191,7 +195,7 @@ def assess_and_judge(
         # The same cells are held out; they only count differently.
         theirs = interactions.under(champion.settings.watched_weight)
         holdout = hold_out(theirs.matrix, theirs.last_interacted_at)
-    verdict = judge(champion, size, options.settings, assessment, holdout, options.limits)
+    verdict = judge(champion, size, options.settings, assessment, holdout, options.limits, genres)
     return assessment, verdict
 
 
@@ -217,6 +221,7 @@ def rank_for_everyone(
     fitted: Factorization,
     past: Past | None,
     recommendable: Recommendable | None,
+    variety: Variety | None,
     top: int,
 ) -> Ranked:
     """Return what every user's list is made from, straight after the fit."""
@@ -232,6 +237,7 @@ def rank_for_everyone(
         top=top,
         past=past,
         recommendable=recommendable,
+        variety=variety,
     )
 
 

@@ -18,6 +18,7 @@ from python_jobs.ranking.explanations import Explanations, Past, explain
 from python_jobs.ranking.shown import Shown
 from python_jobs.ranking.similarity import similar_movies
 from python_jobs.ranking.top_n import TopN, top_n_blocks
+from python_jobs.ranking.variety import Variety
 
 SIMILAR_PER_MOVIE = 20
 """Length of the list of similar movies."""
@@ -55,6 +56,8 @@ class Ranked:
     """What the features of transitions are made from; None where there are none."""
     recommendable: Recommendable | None = None
     """Which of the movies may be on whose list; None where all may, on everyone's."""
+    variety: Variety | None = None
+    """How far lists follow the genres of histories; None where they go by score alone."""
 
     def shown_to(self, user_ids: NDArray[np.uint64]) -> Shown | None:
         """Return which movies may be on whose list, for some users."""
@@ -94,7 +97,9 @@ def recommendations(ranked: Ranked, phases: Phases, bar: Bar) -> Iterator[Column
     """Yield every user's list, and then the popular lists of those who have no factors."""
     has_factors = np.asarray(ranked.W.any(axis=1))
     shown = ranked.shown_to(ranked.user_ids)
-    blocks = top_n_blocks(ranked.W, ranked.H, ranked.matrix, ranked.top, shown=shown)
+    blocks = top_n_blocks(
+        ranked.W, ranked.H, ranked.matrix, ranked.top, shown=shown, variety=ranked.variety
+    )
     for block in phases.timed("score", blocks):
         with phases.part("explain"):
             explained = explain(ranked.W, ranked.H, ranked.matrix, block, ranked.past)
