@@ -11,6 +11,7 @@ from python_jobs.interactions.mart import read_history
 from python_jobs.interactions.popularity import popularity_in
 from python_jobs.interactions.recommendable import read_recommendable
 from python_jobs.interactions.users import require_user
+from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.user_factors import UserFactors, user_factors
 from python_jobs.jobs.variety import read_variety
 from python_jobs.progress import Bar, Phases
@@ -33,7 +34,7 @@ class Recommendation:
     score: float
     """The user's row of W times the movie's column of H; a popular movie's share of users."""
     reason: str
-    """``factors``, ``fold_in`` or ``popular``."""
+    """``factors``, ``fold_in``, ``popular`` or ``new``."""
     because: str
     """Title of the movie in the user's history that explains it; empty where none does."""
 
@@ -74,6 +75,7 @@ def recommend(
         past=factors.past,
         recommendable=read_recommendable(warehouse, movie_ids, user_id),
         variety=read_variety(warehouse, movie_ids, settings.diversity),
+        new=read_new_movies(warehouse, movie_ids, model.record.H, settings.new_share, user_id),
     )
     return _named(warehouse, recommendations(ranked, Phases(), Bar(None, None)))
 

@@ -14,6 +14,7 @@ from python_jobs.interactions.recommendable import read_recommendable
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, load_live
+from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.options import ScoreOptions
 from python_jobs.jobs.recording import git_commit
 from python_jobs.jobs.user_factors import user_factors
@@ -103,6 +104,7 @@ def score(
         past=factors.past,
         recommendable=recommendable,
         variety=variety,
+        new=read_new_movies(warehouse, movie_ids, model.record.H, settings.new_share),
     )
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
         run = place_rows(warehouse, run, tables_of(ranked, live.dataset, phases, bar))

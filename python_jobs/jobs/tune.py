@@ -86,10 +86,10 @@ def tune(
                 protocol,
                 minutes,
                 # What fits best does not depend on how its movies are listed.
-                start=replace(start, diversity=0.0),
+                start=replace(start, diversity=0.0, new_share=0.0),
                 on_trial=on_trial,
             )
-        best = replace(found.best.settings, diversity=start.diversity)
+        best = replace(found.best.settings, diversity=start.diversity, new_share=start.new_share)
         with phases.phase("evaluate"):
             genres = read_genres(warehouse, read[best.watched_weight].movie_ids)
             started_with = evaluate_settings(start, holdouts[start.watched_weight], genres)

@@ -184,7 +184,7 @@ def test_train_score_and_recommend_list_the_same(trained_project: Project, tmp_p
         ]
     )
     assert (trained.returncode, scored.returncode, shown.returncode) == (0, 0, 0), trained.stderr
-    assert "diversity=0.6" in trained.stdout
+    assert "diversity=0.6" in trained.stderr
     movies = [movie for movie, _ in rows_of(after)]
     assert movies != [movie for movie, _ in rows_of(before)]
     scores = [score for _, score in rows_of(after)]
