@@ -17,7 +17,6 @@ from python_jobs.publishing.new_movies import NewMovies, with_new_movies
 from python_jobs.publishing.shown import shown_to
 from python_jobs.publishing.staging import Columns
 from python_jobs.ranking.explanations import Explanations, Past, explain
-from python_jobs.ranking.shown import Shown
 from python_jobs.ranking.similarity import similar_movies
 from python_jobs.ranking.top_n import TopN, top_n_blocks
 from python_jobs.ranking.variety import Variety
