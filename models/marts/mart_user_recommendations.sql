@@ -44,12 +44,14 @@ joined as (
         toLowCardinality(multiIf(
             recommendations.reason = 'factors', 'as trained',
             recommendations.reason = 'fold_in', 'new or changed since',
+            recommendations.reason = 'new', 'what the movie is',
             'nothing yet'
         )) as known,
         nullIf(recommendations.because_movie_id, 0) as because_movie_id,
         titles.title as because_title,
         multiIf(
             recommendations.reason = 'popular', 'popular with everyone',
+            recommendations.reason = 'new', 'new, and like movies seen before',
             titles.label = '', 'fits the movies seen before',
             titles.label
         ) as because,

@@ -27,6 +27,8 @@ SHORTHANDS = {
     "max_components": ("max_components", "Upper bound of the rank k"),
     "max_iter": ("max_iter", "Upper bound of NMF's iterations"),
     "seed": ("random_state", "Seed of the initial factors"),
+    "new_share": ("new_share", "Share of each list for movies that nobody has seen, 0 to 1"),
+    "diversity": ("diversity", "How far lists follow the genres of a user's history, 0 to 1"),
 }
 """Settings with an option of their own, and what they are, by the option."""
 EXAMPLES = ", ".join(as_pair(*item) for item in asdict(Settings()).items())
@@ -94,7 +96,7 @@ def _shorthand(option: str, name: str, help_text: str) -> Callable[[Command], Co
     return setting(
         "--" + option.replace("_", "-"),
         f"{help_text}; short for --set {name}.",
-        metavar="INTEGER",
+        metavar="NUMBER",
         type=_told(lambda text: read_value(name, text)),
     )
 

@@ -15,6 +15,7 @@ from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lis
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.stacked import fit as fit_model
 from python_jobs.ranking.top_n import top_n
+from python_jobs.ranking.variety import Variety
 
 HEADLINE = "ndcg_at_10"
 """The metric that the gate, the baselines' test and the tables go by."""
@@ -62,6 +63,7 @@ def evaluate_factors(
     H: NDArray[np.float32],
     holdout: Holdout,
     genres: csr_matrix | None = None,
+    diversity: float = 0.0,
 ) -> Evaluation:
     """Rank by the scores W × H, without the movies of the training part, and judge the lists.
 
@@ -72,11 +74,14 @@ def evaluate_factors(
     holdout
         The split.
     genres
-        As for :func:`evaluate_lists`.
+        As for :func:`evaluate_lists`; needed where there is diversity.
+    diversity
+        How far lists follow genres, as ``Settings.diversity``.
     """
     users = judged_users(holdout)
     seen = holdout.train[users]
-    lists, _ = top_n(np.ascontiguousarray(W[users]), H, seen, LENGTH)
+    variety = Variety.of(diversity, genres)
+    lists, _ = top_n(np.ascontiguousarray(W[users]), H, seen, LENGTH, variety)
     return evaluate_lists(lists, holdout, genres)
 
 
@@ -85,4 +90,4 @@ def evaluate_settings(
 ) -> Evaluation:
     """Fit the settings on the training part, and judge their lists on the rest."""
     fitted = fit_model(holdout.train, holdout.train_timestamps, settings)
-    return evaluate_factors(fitted.W, fitted.H, holdout, genres)
+    return evaluate_factors(fitted.W, fitted.H, holdout, genres, settings.diversity)

@@ -33,13 +33,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.interactions.genres import SMOOTHING
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 HEAD = 0.8
 """Share of the interactions that the short head has."""
-SMOOTHING = 0.01
-"""Share of the history in the mix of a list: otherwise a genre missing from it made it infinite."""
 USERS_PER_BLOCK = 4_096
 
 Lists = NDArray[np.int32]

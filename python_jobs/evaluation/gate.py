@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from python_jobs.errors import REFUSED, UserError
 from python_jobs.evaluation.assessment import HEADLINE, Assessment, evaluate_settings
 from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.limits import Limits
 from python_jobs.model.settings import Settings
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 NOT_MEASURABLE = (
     "nobody has enough interactions to hold any out, so that it cannot be compared with what is "
@@ -84,6 +88,7 @@ def judge(
     assessment: Assessment,
     holdout: Holdout,
     limits: Limits,
+    genres: csr_matrix | None = None,
 ) -> Verdict:
     """Compare a new run with what is live.
 
@@ -99,13 +104,15 @@ def judge(
         The split of the assessment, with scores as the champion's settings want them.
     limits
         What may be lost.
+    genres
+        As for :func:`evaluate_lists`; needed where the champion's lists have some diversity.
     """
     if champion is None:
         return Verdict()
     ndcg = assessment.model.metrics[HEADLINE]
     champion_ndcg = None
     if champion.settings != settings:
-        champion_ndcg = evaluate_settings(champion.settings, holdout).metrics[HEADLINE]
+        champion_ndcg = evaluate_settings(champion.settings, holdout, genres).metrics[HEADLINE]
     reasons = (
         *shrunk(champion.size, size, limits.max_shrink),
         *_worse(ndcg, champion, champion_ndcg, limits),

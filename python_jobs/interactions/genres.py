@@ -1,4 +1,4 @@
-"""Which genres each movie has, for what is said about lists; nothing is learned from them."""
+"""Which genres each movie has, for what is said about lists and for how varied they are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from python_jobs.warehouse.connection import Warehouse
+
+
+SMOOTHING = 0.01
+"""Share of the history in the mix of a list: otherwise a genre missing from it made the divergence
+of both infinite."""
 
 
 def read_genres(warehouse: Warehouse, movie_ids: NDArray[np.uint64]) -> csr_matrix:

@@ -11,7 +11,9 @@ from python_jobs.interactions.mart import read_history
 from python_jobs.interactions.popularity import popularity_in
 from python_jobs.interactions.recommendable import read_recommendable
 from python_jobs.interactions.users import require_user
+from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.user_factors import UserFactors, user_factors
+from python_jobs.jobs.variety import read_variety
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.rows import Ranked, recommendations, require_top
 from python_jobs.publishing.staging import Columns
@@ -32,7 +34,7 @@ class Recommendation:
     score: float
     """The user's row of W times the movie's column of H; a popular movie's share of users."""
     reason: str
-    """``factors``, ``fold_in`` or ``popular``."""
+    """``factors``, ``fold_in``, ``popular`` or ``new``."""
     because: str
     """Title of the movie in the user's history that explains it; empty where none does."""
 
@@ -72,6 +74,8 @@ def recommend(
         top=top,
         past=factors.past,
         recommendable=read_recommendable(warehouse, movie_ids, user_id),
+        variety=read_variety(warehouse, movie_ids, settings.diversity),
+        new=read_new_movies(warehouse, movie_ids, model.record.H, settings.new_share, user_id),
     )
     return _named(warehouse, recommendations(ranked, Phases(), Bar(None, None)))
 

@@ -14,9 +14,11 @@ from python_jobs.interactions.recommendable import read_recommendable
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, load_live
+from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.options import ScoreOptions
 from python_jobs.jobs.recording import git_commit
 from python_jobs.jobs.user_factors import user_factors
+from python_jobs.jobs.variety import read_variety
 from python_jobs.progress import Phases
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
@@ -65,6 +67,7 @@ def score(
     with phases.phase("read") as bar:
         interactions = read_interactions(warehouse, [settings.watched_weight], bar)
     recommendable = read_recommendable(warehouse, movie_ids)
+    variety = read_variety(warehouse, movie_ids, settings.diversity)
     run = TrainingRun(
         run_id=uuid4().hex,
         mlflow_run_id=model.version.run_id,
@@ -100,6 +103,8 @@ def score(
         top=top,
         past=factors.past,
         recommendable=recommendable,
+        variety=variety,
+        new=read_new_movies(warehouse, movie_ids, model.record.H, settings.new_share),
     )
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
         run = place_rows(warehouse, run, tables_of(ranked, live.dataset, phases, bar))

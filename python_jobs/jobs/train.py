@@ -20,6 +20,7 @@ from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, version_of
 from python_jobs.jobs.naming import train_name
+from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.pictures import log_run_pictures
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
@@ -28,10 +29,12 @@ from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
 from python_jobs.publishing.history import TrainingRun
+from python_jobs.publishing.new_movies import NewMovies
 from python_jobs.publishing.publish import place_rows
 from python_jobs.publishing.refusals import record_refusal
 from python_jobs.publishing.rows import Ranked, require_top, tables_of
 from python_jobs.ranking.explanations import Past
+from python_jobs.ranking.variety import Variety
 from python_jobs.tracking.registry import load_summary
 from python_jobs.tracking.store import log_metrics, tracked_run
 
@@ -127,7 +130,13 @@ def train(
         goes_live = options.publish and (verdict.passed or options.force)
         if goes_live:
             past = past_of(interactions, fitted, options.settings)
-            ranked = rank_for_everyone(warehouse, weighed, fitted, past, recommendable, options.top)
+            variety = Variety.of(options.settings.diversity, genres)
+            new = read_new_movies(
+                warehouse, weighed.movie_ids, fitted.H, options.settings.new_share
+            )
+            ranked = rank_for_everyone(
+                warehouse, weighed, fitted, past, recommendable, variety, new, options.top
+            )
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
                 tables = tables_of(ranked, live.dataset, phases, bar)
                 run = place_rows(warehouse, run, tables)
@@ -202,7 +211,7 @@ def assess_and_judge(
         # The same cells are held out; they only count differently.
         theirs = interactions.under(champion.settings.watched_weight)
         holdout = hold_out(theirs.matrix, theirs.last_interacted_at)
-    verdict = judge(champion, size, options.settings, assessment, holdout, options.limits)
+    verdict = judge(champion, size, options.settings, assessment, holdout, options.limits, genres)
     return assessment, verdict
 
 
@@ -228,6 +237,8 @@ def rank_for_everyone(
     fitted: Factorization,
     past: Past | None,
     recommendable: Recommendable | None,
+    variety: Variety | None,
+    new: NewMovies | None,
     top: int,
 ) -> Ranked:
     """Return what every user's list is made from, straight after the fit."""
@@ -243,6 +254,8 @@ def rank_for_everyone(
         top=top,
         past=past,
         recommendable=recommendable,
+        variety=variety,
+        new=new,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from python_jobs.evaluation.assessment import Assessment, assess, evaluate_settings
 from python_jobs.evaluation.holdout import Holdout, Protocol, hold_out
@@ -85,10 +85,11 @@ def tune(
                 holdouts[start.watched_weight].train_timestamps,
                 protocol,
                 minutes,
-                start=start,
+                # What fits best does not depend on how its movies are listed.
+                start=replace(start, diversity=0.0, new_share=0.0),
                 on_trial=on_trial,
             )
-        best = found.best.settings
+        best = replace(found.best.settings, diversity=start.diversity, new_share=start.new_share)
         with phases.phase("evaluate"):
             genres = read_genres(warehouse, read[best.watched_weight].movie_ids)
             started_with = evaluate_settings(start, holdouts[start.watched_weight], genres)

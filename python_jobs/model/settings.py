@@ -58,6 +58,8 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, tuple) and all(map(_is_count, value)),
         "a list of whole numbers from 1, which may be empty",
     ),
+    "diversity": (lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
+    "new_share": (lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
     "transition_rank": (lambda value: _is_whole(value, 0), "a whole number from 0"),
     "transition_weight": (_is_not_negative, "a number from 0"),
     "transition_memory": (_is_positive, "a number above 0"),
@@ -109,6 +111,13 @@ class Settings:
     ensemble_ranks: tuple[int, ...] = ()
     """Upper bounds of the ranks of an ensemble's members, each at least 1, which are averaged; if
     empty, there is one, of ``max_components``."""
+    diversity: float = 0.0
+    """How far lists follow the genres of a user's history, from 0 (the best scores) to 1 (genres
+    alone): :mod:`python_jobs.ranking.variety`. It decides no fit, only what is listed."""
+    new_share: float = 0.0
+    """Of the first n places of a list, ``floor(new_share × n)`` are for movies that nobody has
+    seen, where there are any: :mod:`python_jobs.model.new_movies`. From 0 to 1. It decides no fit,
+    and evaluation looks at the other movies: nobody can have gone on to one that was not there."""
     transition_rank: int = 0
     """Upper bound of the rank of what learns the order in which movies come, and is stacked below
     the rest: :mod:`python_jobs.model.transitions`. 0, and there is none of it."""

@@ -13,11 +13,13 @@ from python_jobs.errors import UserError
 from python_jobs.interactions.dataset import Dataset
 from python_jobs.interactions.recommendable import Recommendable
 from python_jobs.progress import Bar, Phases
+from python_jobs.publishing.new_movies import NewMovies, with_new_movies
+from python_jobs.publishing.shown import shown_to
 from python_jobs.publishing.staging import Columns
 from python_jobs.ranking.explanations import Explanations, Past, explain
-from python_jobs.ranking.shown import Shown
 from python_jobs.ranking.similarity import similar_movies
 from python_jobs.ranking.top_n import TopN, top_n_blocks
+from python_jobs.ranking.variety import Variety
 
 SIMILAR_PER_MOVIE = 20
 """Length of the list of similar movies."""
@@ -55,12 +57,10 @@ class Ranked:
     """What the features of transitions are made from; None where there are none."""
     recommendable: Recommendable | None = None
     """Which of the movies may be on whose list; None where all may, on everyone's."""
-
-    def shown_to(self, user_ids: NDArray[np.uint64]) -> Shown | None:
-        """Return which movies may be on whose list, for some users."""
-        if self.recommendable is None:
-            return None
-        return Shown(self.recommendable.masks, self.recommendable.kinds_of(user_ids))
+    variety: Variety | None = None
+    """How far lists follow the genres of histories; None where they go by score alone."""
+    new: NewMovies | None = None
+    """Movies that nobody has seen and that have places of their own; None where there are none."""
 
 
 def require_top(top: int, movies: int) -> None:
@@ -93,12 +93,21 @@ def tables_of(
 def recommendations(ranked: Ranked, phases: Phases, bar: Bar) -> Iterator[Columns]:
     """Yield every user's list, and then the popular lists of those who have no factors."""
     has_factors = np.asarray(ranked.W.any(axis=1))
-    shown = ranked.shown_to(ranked.user_ids)
-    blocks = top_n_blocks(ranked.W, ranked.H, ranked.matrix, ranked.top, shown=shown)
+    shown = shown_to(ranked.recommendable, ranked.user_ids)
+    blocks = top_n_blocks(
+        ranked.W, ranked.H, ranked.matrix, ranked.top, shown=shown, variety=ranked.variety
+    )
     for block in phases.timed("score", blocks):
         with phases.part("explain"):
             explained = explain(ranked.W, ranked.H, ranked.matrix, block, ranked.past)
-        yield listed(ranked, block, explained, has_factors[block.users])
+        kept = has_factors[block.users]
+        columns = listed(ranked, block, explained, kept)
+        if ranked.new:
+            rows = block.users[kept]
+            columns = with_new_movies(
+                columns, rows, ranked.W, ranked.user_ids, ranked.new, ranked.top
+            )
+        yield columns
         bar.advance(np.unique(block.users).size)
     yield from popular_lists(ranked, np.flatnonzero(~has_factors))
 
@@ -140,7 +149,7 @@ def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
         shape=(user_ids.size, ranked.movie_ids.size),
     )
     everyone, popularity = np.ones((user_ids.size, 1), np.float32), ranked.popularity()[np.newaxis]
-    shown = ranked.shown_to(user_ids)
+    shown = shown_to(ranked.recommendable, user_ids)
     for block in top_n_blocks(everyone, popularity, seen, ranked.top, shown=shown):
         no_movies = np.full(block.users.size, NO_MOVIE, np.uint64)
         yield {

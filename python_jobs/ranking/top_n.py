@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
     from python_jobs.ranking.movie_blocks import MovieBlocks
     from python_jobs.ranking.shown import Shown
+    from python_jobs.ranking.variety import Variety
 
+CANDIDATES = 100
+"""Movies by score of which a list of some variety is made. The same for any length of list, so that
+a shorter list is the beginning of a longer one, and what is judged at 10 is what is published at
+20. A longer list goes on by score."""
 USERS_PER_BLOCK = 8_192
 """Users whose lists are held at a time while publishing."""
 NO_KINDS = np.empty(0, np.int32)
@@ -34,11 +39,16 @@ class TopN:
     ranks: NDArray[np.uint16]
     """1, 2, … without gaps in every user's rows."""
     scores: NDArray[np.float32]
-    """Value of W × H, descending within a user; equal scores have ascending movies."""
+    """Value of W × H, descending within a user where there is no variety; equal scores have
+    ascending movies then."""
 
 
 def top_n(
-    W: NDArray[np.float32], H: NDArray[np.float32], seen: csr_matrix, n: int
+    W: NDArray[np.float32],
+    H: NDArray[np.float32],
+    seen: csr_matrix,
+    n: int,
+    variety: Variety | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Rank the movies that each user has not seen.
 
@@ -50,6 +60,8 @@ def top_n(
         Users × movies; a movie is seen where a value is stored, whatever the value.
     n
         Length of the longest list, at least 1; may exceed the number of movies.
+    variety
+        How far lists follow the genres of what was seen; None for the best scores.
 
     Returns
     -------
@@ -76,7 +88,7 @@ def top_n(
     large entries in a matrix product", SIGMOD 2015.)
     """
     W, layout = _validated(W, H, seen, n)
-    return _rank(W, layout, NO_KINDS, seen.indptr, seen.indices, n)
+    return _rank(W, layout, NO_KINDS, seen.indptr, seen.indices, n, variety)
 
 
 def top_n_blocks(
@@ -86,6 +98,7 @@ def top_n_blocks(
     n: int,
     users_per_block: int = USERS_PER_BLOCK,
     shown: Shown | None = None,
+    variety: Variety | None = None,
 ) -> Iterator[TopN]:
     """Yield the lists of :func:`top_n` as columns, block of users after block of users.
 
@@ -94,7 +107,7 @@ def top_n_blocks(
 
     Parameters
     ----------
-    W, H, seen, n
+    W, H, seen, n, variety
         As :func:`top_n` has them.
     users_per_block
         Users whose lists are made at a time.
@@ -117,7 +130,7 @@ def top_n_blocks(
         shown.check(W.shape[0], H.shape[-1])
     W, layout = _validated(W, H, seen, n, None if shown is None else shown.masks)
     kinds = NO_KINDS if shown is None or not layout.allowed.size else shown.kinds
-    return _blocks(W, layout, kinds, seen, min(n, H.shape[1]), users_per_block)
+    return _blocks(W, layout, kinds, seen, min(n, H.shape[1]), users_per_block, variety)
 
 
 def _blocks(
@@ -127,13 +140,14 @@ def _blocks(
     seen: csr_matrix,
     n: int,
     users_per_block: int,
+    variety: Variety | None,
 ) -> Iterator[TopN]:
     for start in range(0, W.shape[0], users_per_block):
         stop = min(W.shape[0], start + users_per_block)
         indptr = seen.indptr[start : stop + 1]
         indices = seen.indices[indptr[0] : indptr[-1]]
         movies, scores = _rank(
-            W[start:stop], layout, kinds[start:stop], indptr - indptr[0], indices, n
+            W[start:stop], layout, kinds[start:stop], indptr - indptr[0], indices, n, variety
         )
         users, places = np.nonzero(movies >= 0)
         yield TopN(
@@ -189,10 +203,15 @@ def _rank(
     indptr: NDArray[np.integer],
     indices: NDArray[np.integer],
     n: int,
+    variety: Variety | None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     from python_jobs.compiled import over_users
     from python_jobs.ranking.top_n_kernel import rank_users
 
+    if variety:
+        found = _rank(W, layout, kinds, indptr, indices, max(n, CANDIDATES), None)
+        history = indptr.astype(np.int64), np.require(indices, np.int32, FOR_KERNELS)
+        return variety.reordered(*found, *history, n)
     movies = np.full((W.shape[0], n), -1, np.int32)
     scores = np.full((W.shape[0], n), -np.inf, np.float32)
     factors = np.require(W, np.float32, FOR_KERNELS)
