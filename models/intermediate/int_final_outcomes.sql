@@ -4,7 +4,7 @@
         incremental_strategy='append',
         full_refresh=false,
         on_schema_change='append_new_columns',
-        order_by='(published_at, run_id, rank, reason)',
+        order_by='(published_at, run_id, arm, rank, reason)',
     )
 }}
 

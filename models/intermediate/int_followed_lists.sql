@@ -66,6 +66,7 @@ lists as (
         recommendations.user_id as user_id,
         recommendations.rank as rank,
         recommendations.reason as reason,
+        recommendations.arm as arm,
         recommendations.movie_id as movie_id
     from recommendations
     inner join publications on recommendations.run_id = publications.run_id
@@ -154,6 +155,7 @@ placed as (
         lists.user_id as user_id,
         lists.rank as rank,
         lists.reason as reason,
+        lists.arm as arm,
         lists.movie_id as movie_id,
         lists.rank
         + arrayCount(unseen -> unseen < lists.rank, steps.unseen_before) as popular_place
@@ -174,6 +176,7 @@ with_popular as (
         placed.user_id as user_id,
         placed.rank as rank,
         placed.reason as reason,
+        placed.arm as arm,
         placed.movie_id as movie_id,
         places.movie_id as popular_movie_id
     from placed

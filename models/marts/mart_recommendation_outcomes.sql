@@ -1,6 +1,6 @@
 {{
     config(
-        order_by='(published_at, run_id, rank, reason)',
+        order_by='(published_at, run_id, arm, rank, reason)',
     )
 }}
 
@@ -12,6 +12,7 @@
         model_version,
         dataset_id,
         replaced_at,
+        arm,
         rank,
         reason,
         list_count,
@@ -67,6 +68,7 @@ rates as (
         model_version,
         dataset_id,
         replaced_at,
+        arm,
         rank,
         reason,
         list_count,

@@ -76,6 +76,8 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
     table.add_row("data set", named(run.dataset_id, run.dataset_label))
     table.add_row("gate", f"compared with {report.compared_with}")
     table.add_row("published", _published(report))
+    if told := _experiment(report):
+        table.add_row("experiment", told)
     table.add_row("MLflow", f"{tracking.shown_uri}, experiment {tracking.experiment}")
     console().print(table)
 
@@ -92,6 +94,12 @@ def show_scoring(report: ScoreReport) -> None:
         click.echo(
             f"{report.unknown_interactions:,} interactions are with movies that the model does "
             "not know yet; `python_jobs train` learns them."
+        )
+    if report.experiment:
+        told = report.experiment
+        click.echo(
+            f"The experiment {told.experiment.name} goes on: {told.experiment.share:.0%} of the users "
+            f"have lists of version {told.version}."
         )
     click.echo("Dashboards follow with: dbt build --select source:recommender+")
 
@@ -173,10 +181,22 @@ def _transitions(tried: Settings) -> str:
 def _published(report: TrainReport) -> str:
     if not report.published:
         return "no"
-    short = f"; {report.short_lists:,} users have seen too much for a full list"
-    return f"{report.run.recommendations:,} recommendations, now current" + (
-        short if report.short_lists else ""
-    )
+    words = f"{report.published.recommendations:,} recommendations, now current"
+    if report.short_lists:
+        words += f"; {report.short_lists:,} users have seen too much for a full list"
+    return words
+
+
+def _experiment(report: TrainReport) -> str:
+    """Return the experiment that began or ended with a training, in words; empty without one."""
+    found = report.experiment
+    if found and report.published:
+        return (
+            f"{found.experiment.name}: {found.experiment.share:.0%} of the users have the lists of "
+            f"version {found.version}, the others those of version {report.published.model_version}"
+            f", which stays the champion (run {report.published.run_id})"
+        )
+    return f"{report.ended.experiment.name} has ended" if report.ended else ""
 
 
 def show_runs(runs: list[PublishedRun]) -> None:
