@@ -22,13 +22,13 @@ final_now as (
     where
         is_final
         {%- if is_incremental() %}
-        and (experiment, challenger_run_id, window_days) not in (
-            select
-                experiment,
-                challenger_run_id,
-                window_days
-            from {{ this }}
-        )
+            and (experiment, challenger_run_id, window_days) not in (
+                select
+                    experiment,
+                    challenger_run_id,
+                    window_days
+                from {{ this }}
+            )
         {%- endif %}
 
 )

@@ -22,7 +22,10 @@ final_now as (
     where
         is_final
         {%- if is_incremental() %}
-        and (published_at, run_id) not in (select published_at, run_id from {{ this }})
+            and (published_at, run_id) not in (select
+                published_at,
+                run_id
+            from {{ this }})
         {%- endif %}
 
 )

@@ -24,7 +24,13 @@ interactions as (
 
 impressions as (
 
-    select * from {{ ref('stg_dataflix__impressions') }}
+    select
+        user_id,
+        movie_id,
+        shown_at,
+        -- A join by time alone wants something that is equal, too.
+        1 as everything
+    from {{ ref('stg_dataflix__impressions') }}
 
 ),
 
@@ -55,8 +61,8 @@ shown as (
         impressions.user_id as user_id,
         impressions.movie_id as movie_id,
         min(impressions.shown_at) as shown_at
-    from (select *, 1 as everything from impressions) as impressions
-    asof inner join lives
+    from impressions
+    asof join lives
         on
             impressions.everything = lives.everything
             and impressions.shown_at >= lives.published_at

@@ -29,7 +29,10 @@ publications as (
         is_of_this_dataset
         and published_at > now64(3, 'UTC') - interval 35 day
         {%- if is_incremental() %}
-        and (published_at, run_id) not in (select published_at, run_id from {{ this }})
+            and (published_at, run_id) not in (select
+                published_at,
+                run_id
+            from {{ this }})
         {%- endif %}
 
 ),
@@ -72,9 +75,9 @@ lists as (
     inner join publications on recommendations.run_id = publications.run_id
     inner join run_sizes on recommendations.run_id = run_sizes.run_id
     {%- if var('outcomes_users') %}
-    where
-        cityHash64('outcomes', recommendations.user_id) / pow(2, 64)
-        < {{ var('outcomes_users') | int }} / run_sizes.user_count
+        where
+            cityHash64('outcomes', recommendations.user_id) / pow(2, 64)
+            < {{ var('outcomes_users') | int }} / run_sizes.user_count
     {%- endif %}
 
 ),
@@ -147,7 +150,7 @@ steps as (
 
 ),
 
-placed as (
+with_steps as (
 
     select
         lists.published_at as published_at,
@@ -157,14 +160,22 @@ placed as (
         lists.reason as reason,
         lists.arm as arm,
         lists.movie_id as movie_id,
-        lists.rank
-        + arrayCount(unseen -> unseen < lists.rank, steps.unseen_before) as popular_place
+        steps.unseen_before as unseen_before
     from lists
     left join steps
         on
             lists.published_at = steps.published_at
             and lists.run_id = steps.run_id
             and lists.user_id = steps.user_id
+
+),
+
+placed as (
+
+    select
+        * except (unseen_before),
+        rank + arrayCount(unseen -> unseen < rank, unseen_before) as popular_place
+    from with_steps
 
 ),
 

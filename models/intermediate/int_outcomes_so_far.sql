@@ -64,18 +64,18 @@ counted as (
         reason,
         count() as list_count,
         {%- for name, days in windows.items() %}
-        if(
-            known_until >= published_at + interval {{ days }} day,
-            toNullable(countIf(is_shown and shown_at < published_at + interval {{ days }} day)),
-            null
-        ) as shown_within_{{ name }},
+            if(
+                known_until >= published_at + interval {{ days }} day,
+                toNullable(countIf(is_shown and shown_at < published_at + interval {{ days }} day)),
+                null
+            ) as shown_within_{{ name }},
         {%- endfor %}
         {%- for name, days in windows.items() %}
-        if(
-            known_until >= published_at + interval {{ days }} day,
-            toNullable(countIf(is_hit and hit_at < published_at + interval {{ days }} day)),
-            null
-        ) as hits_within_{{ name }},
+            if(
+                known_until >= published_at + interval {{ days }} day,
+                toNullable(countIf(is_hit and hit_at < published_at + interval {{ days }} day)),
+                null
+            ) as hits_within_{{ name }},
         {%- endfor %}
         countIf(
             is_hit
@@ -83,13 +83,14 @@ counted as (
             and (replaced_at is null or hit_at < replaced_at)
         ) as hits_while_live,
         {%- for name, days in windows.items() %}
-        if(
-            known_until >= published_at + interval {{ days }} day,
-            toNullable(
-                countIf(is_popular_hit and popular_hit_at < published_at + interval {{ days }} day)
-            ),
-            null
-        ) as popular_hits_within_{{ name }},
+            if(
+                known_until >= published_at + interval {{ days }} day,
+                toNullable(countIf(
+                    is_popular_hit
+                    and popular_hit_at < published_at + interval {{ days }} day
+                )),
+                null
+            ) as popular_hits_within_{{ name }},
         {%- endfor %}
         toBool(known_until >= published_at + interval 28 day) as is_final
     from known

@@ -4,7 +4,7 @@
     )
 }}
 
-{#- By name: a column that came with an upgrade is the last one of the table, and not of the view. -#}
+{#- By name: a column that came with an upgrade is the last one of the table. -#}
 {%- set columns -%}
         published_at,
         run_id,
@@ -55,7 +55,10 @@ together as (
     select
         {{ columns }}
     from so_far
-    where (published_at, run_id) not in (select final.published_at, final.run_id from final)
+    where (published_at, run_id) not in (select
+        final.published_at,
+        final.run_id
+    from final)
 
 ),
 
@@ -73,13 +76,13 @@ rates as (
         reason,
         list_count,
         {%- for window in windows %}
-        shown_within_{{ window }},
-        hits_within_{{ window }},
-        hits_within_{{ window }} / nullIf(shown_within_{{ window }}, 0)
-            as hit_rate_{{ window }},
-        popular_hits_within_{{ window }},
-        popular_hits_within_{{ window }} / nullIf(shown_within_{{ window }}, 0)
-            as popular_hit_rate_{{ window }},
+            shown_within_{{ window }},
+            hits_within_{{ window }},
+            hits_within_{{ window }} / nullIf(shown_within_{{ window }}, 0)
+                as hit_rate_{{ window }},
+            popular_hits_within_{{ window }},
+            popular_hits_within_{{ window }} / nullIf(shown_within_{{ window }}, 0)
+                as popular_hit_rate_{{ window }},
         {%- endfor %}
         hits_while_live,
         is_final

@@ -34,8 +34,8 @@ def command(
 ) -> None:
     """End the experiment that is live: everyone gets fresh lists of the model that won.
 
-    Without ARM, mart_experiment_outcomes says which one that is; as long as it cannot tell, ARM has to.
-    The model becomes the champion. `rollback` goes back to the experiment.
+    Without ARM, mart_experiment_outcomes says which one that is; as long as it cannot tell, ARM has
+    to. The model becomes the champion. `rollback` goes back to the experiment.
 
     \b
     Example:

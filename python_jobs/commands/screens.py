@@ -98,8 +98,8 @@ def show_scoring(report: ScoreReport) -> None:
     if report.experiment:
         told = report.experiment
         click.echo(
-            f"The experiment {told.experiment.name} goes on: {told.experiment.share:.0%} of the users "
-            f"have lists of version {told.version}."
+            f"The experiment {told.experiment.name} goes on: {told.experiment.share:.0%} of the "
+            f"users have lists of version {told.version}."
         )
     click.echo("Dashboards follow with: dbt build --select source:recommender+")
 

@@ -86,8 +86,8 @@ def command(
     than the champion's settings or the most popular movies do, far below what the champion had, or
     that learned from a mart that has shrunk.
 
-    With --experiment-share it goes live for so many of the users, beside what is live; `score` keeps
-    that up, `promote` ends it, and any other training does. docs/outcomes.md has more.
+    With --experiment-share it goes live for so many of the users, beside what is live; `score`
+    keeps that up, and `promote` or any other training ends it. docs/outcomes.md has more.
 
     \b
     Example:

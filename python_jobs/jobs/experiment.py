@@ -43,8 +43,6 @@ NAME, SHARE, VERSION, RUN = (
     "challenger_run_id",
 )
 """What an experiment's publication says of it, in its ``params``."""
-
-
 NAMES = 20
 """Names that are tried where none was given."""
 
@@ -84,16 +82,15 @@ def challenger_of(tracking: Tracking, run: TrainingRun, found: Running) -> Regis
     version = find_version(tracking, run.model_name, found.version)
     if version is None or version.run_id != found.run_id:
         raise UserError(
-            f"The challenger of the experiment {found.experiment.name!r}, version {found.version} of "
-            f"{run.model_name}, is not in the MLflow store at {tracking.shown_uri}.",
-            "Check MLFLOW_TRACKING_URI; `python_jobs promote champion` ends the experiment without it.",
+            f"The challenger of the experiment {found.experiment.name!r}, version {found.version} "
+            f"of {run.model_name}, is not in the MLflow store at {tracking.shown_uri}.",
+            "Check MLFLOW_TRACKING_URI; `python_jobs promote champion` ends the experiment without "
+            "it.",
         )
     return load_model(version)
 
 
-def settled(
-    warehouse: Warehouse, interactions: Interactions, experiment: Experiment
-) -> Experiment:
+def settled(warehouse: Warehouse, interactions: Interactions, experiment: Experiment) -> Experiment:
     """Return the experiment with its name; its arms are alike.
 
     Raises

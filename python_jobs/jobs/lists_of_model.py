@@ -1,4 +1,4 @@
-"""What a model that is there makes of the mart as it is now: its lists, and the run that they are."""
+"""What a model that is there makes of the mart as it is now: lists, and the run that they are."""
 
 from __future__ import annotations
 

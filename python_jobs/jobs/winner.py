@@ -47,8 +47,9 @@ def winner(warehouse: Warehouse, live: Live, arm: str | None) -> str:
     ).result_rows
     if not rows:
         raise UserError(
-            f"The experiment {found.experiment.name} cannot tell yet which model is better ({mart}).",
-            "Run `dbt build` and look again later, or name the one: `python_jobs promote challenger` "
-            "or `python_jobs promote champion`.",
+            f"The experiment {found.experiment.name} cannot tell yet which model is better "
+            f"({mart}).",
+            "Run `dbt build` and look again later, or name the one: `python_jobs promote "
+            "challenger` or `python_jobs promote champion`.",
         )
     return str(rows[0][0]).partition(" ")[0]

@@ -1,8 +1,8 @@
 """The arms of an experiment: which users get which model's lists, and whether the arms are alike.
 
-A user's arm is decided by a hash of the user's id and the experiment's name. It is the same in every
-publication of the experiment, whoever else comes or goes, and has nothing to do with the user's arm in
-an experiment of another name.
+A user's arm is decided by a hash of the user's id and the experiment's name. It is the same in
+every publication of the experiment, whoever else comes or goes, and has nothing to do with the
+user's arm in an experiment of another name.
 """
 
 from __future__ import annotations
@@ -92,14 +92,15 @@ def require_balance(found: Balance, name: str) -> None:
     """
     if not found.champion or not found.challenger:
         raise UserError(
-            f"In the experiment {name!r} {found.champion:,} users would get the champion's lists and "
-            f"{found.challenger:,} the challenger's: there would be nothing to compare.",
+            f"In the experiment {name!r} {found.champion:,} users would get the champion's lists "
+            f"and {found.challenger:,} the challenger's: there would be nothing to compare.",
             "Give another --experiment-share. Nothing was published.",
         )
     if max(abs(found.size_deviation), abs(found.activity_deviation)) > LARGEST_DEVIATION:
         raise UserError(
-            f"The arms of the experiment {name!r} are not alike before it begins: the challenger's has "
-            f"{found.challenger:,} users, {found.size_deviation:+.1f} standard deviations from its "
-            f"share, and their activity is {found.activity_deviation:+.1f} from the others'.",
-            "Give another --experiment-name: the users fall differently then. Nothing was published.",
+            f"The arms of the experiment {name!r} are not alike before it begins: the challenger's "
+            f"has {found.challenger:,} users, {found.size_deviation:+.1f} standard deviations from "
+            f"its share, and their activity is {found.activity_deviation:+.1f} from the others'.",
+            "Give another --experiment-name: the users fall differently then. Nothing was "
+            "published.",
         )

@@ -2,16 +2,16 @@ with
 
 source as (
 
-    {% if var('impressions') -%}
-    select * from {{ source('impressions', 'impressions') }}
-    {%- else -%}
-    -- depends_on: {{ source('impressions', 'impressions') }}
-    select
-        toUInt64(0) as user_id,
-        toUInt64(0) as movie_id,
-        toDateTime64(0, 3, 'UTC') as shown_at
-    where false
-    {%- endif %}
+    {% if var('impressions') %}
+        select * from {{ source('impressions', 'impressions') }}
+    {% else %}
+        -- depends_on: {{ source('impressions', 'impressions') }}
+        select
+            toUInt64(0) as user_id,
+            toUInt64(0) as movie_id,
+            toDateTime64(0, 3, 'UTC') as shown_at
+        where false
+    {% endif %}
 
 ),
 
