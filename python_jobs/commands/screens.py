@@ -22,6 +22,7 @@ from python_jobs.jobs.train import TrainReport
 from python_jobs.jobs.tune import TuneReport
 from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import PublishedRun
+from python_jobs.publishing.outcomes import WINDOWS, Finding, Outcome
 from python_jobs.tracking.store import Tracking
 
 IN_A_LOG = 150
@@ -230,6 +231,45 @@ def show_runs(runs: list[PublishedRun]) -> None:
             )
         screen.print(table)
     screen.print(RUNS_LEGEND, markup=False)
+
+
+def show_outcomes(outcomes: list[Outcome], findings: list[Finding]) -> None:
+    """Print what was watched of what was recommended, once anything is known of that."""
+    screen = console()
+    if outcomes:
+        days = [window.replace("_", " ") for window in WINDOWS]
+        columns = [column for day in days for column in (day, "popular")]
+        title = "Watched or rated of what was recommended, beside lists of the most popular movies"
+        digits = _enough_digits(sorted({each.run_id for each in outcomes}))
+        table = _table("run", "published", "version", "arm", *columns, title=title)
+        for each in outcomes:
+            figures = zip(each.rates, each.popular, strict=True)
+            table.add_row(
+                each.run_id[:digits],
+                f"{each.published_at:%Y-%m-%d %H:%M}",
+                each.version,
+                each.arm,
+                *(_percent(figure) for pair in figures for figure in pair),
+            )
+        screen.print(table)
+    if findings:
+        columns = ["experiment", "days", "champion", "challenger", "difference", "verdict"]
+        table = _table(*columns, title="Experiments: hit rates, and the difference at 95 %")
+        for found in findings:
+            known = found.least is not None and found.most is not None
+            table.add_row(
+                found.experiment,
+                str(found.window_days),
+                _percent(found.champion),
+                _percent(found.challenger),
+                f"{found.least:+.2%} to {found.most:+.2%}" if known else "",
+                found.verdict,
+            )
+        screen.print(table)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"
 
 
 def _enough_digits(run_ids: list[str], least: int = 8) -> int:
