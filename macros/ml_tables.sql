@@ -13,6 +13,7 @@
                 'reason': 'LowCardinality(String)',
                 'because_movie_id': 'UInt64',
                 'strongest_movie_id': 'UInt64',
+                'arm': 'LowCardinality(String)',
             },
         },
         'similar_movies': {

@@ -4,8 +4,9 @@
         {%- set no_numbers = [] -%}
         {%- set seen = [] -%}
         {%- for node in graph.nodes.values() if node.unique_id in selected_resources -%}
-            {%- for id in node.depends_on.nodes if id.startswith('source.dataflix.dataflix.')
-                and id not in seen -%}
+            {%- for id in node.depends_on.nodes if id not in seen
+                and (id.startswith('source.dataflix.dataflix.')
+                or (var('impressions') and id.startswith('source.dataflix.impressions.'))) -%}
                 {%- do seen.append(id) -%}
                 {%- set table = graph.sources[id] -%}
                 {%- set name = table.schema ~ '.' ~ table.identifier -%}
@@ -31,6 +32,7 @@
                 ~ target.name ~ '. Run `dbt seed` (the sample), `python_jobs load-movielens`, or '
                 ~ "point the vars raw_database, raw_users, raw_movies, raw_ratings and "
                 ~ "raw_watched_movies at your own tables."
+                ~ (' The var impressions may be left out.' if var('impressions') else '')
             ) -%}
         {%- endif -%}
         {%- if no_numbers -%}

@@ -13,6 +13,7 @@ COMMANDS = (
     "score",
     "recommend",
     "runs",
+    "promote",
     "rollback",
     "reset",
     "forget",

@@ -44,9 +44,18 @@ of_current_run as (
         recommendations.reason as reason,
         recommendations.because_movie_id as because_movie_id,
         recommendations.strongest_movie_id as strongest_movie_id,
+        recommendations.arm as arm,
         recommendations.run_id as run_id,
-        current_run.mlflow_run_id as mlflow_run_id,
-        current_run.model_version as model_version,
+        if(
+            recommendations.arm = 'challenger',
+            current_run.params['challenger_run_id'],
+            current_run.mlflow_run_id
+        ) as mlflow_run_id,
+        if(
+            recommendations.arm = 'challenger',
+            current_run.params['challenger_version'],
+            current_run.model_version
+        ) as model_version,
         current_run.published_at as published_at,
         recommendations.movie_id in (
             select recommendable_movies.movie_id

@@ -16,6 +16,7 @@ shown as (
         reason,
         because_movie_id,
         strongest_movie_id,
+        arm,
         run_id,
         mlflow_run_id,
         model_version,

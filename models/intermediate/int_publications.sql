@@ -18,6 +18,21 @@ dataset as (
 
 ),
 
+followed_by as (
+
+    -- The order in which the view current_run takes them.
+    select
+        *,
+        leadInFrame(toNullable(published_at)) over (
+            order by
+                published_at,
+                run_id
+            rows between unbounded preceding and unbounded following
+        ) as replaced_at
+    from publications
+
+),
+
 marked as (
 
     select
@@ -33,7 +48,7 @@ marked as (
             publications.dataset_id = ''
             or publications.dataset_id in (select dataset.dataset_id from dataset)
         ) as is_of_this_dataset
-    from publications
+    from followed_by as publications
 
 )
 

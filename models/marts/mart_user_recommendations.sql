@@ -56,6 +56,7 @@ joined as (
             titles.label
         ) as because,
         nullIf(recommendations.strongest_movie_id, 0) as strongest_movie_id,
+        recommendations.arm as arm,
         toLowCardinality(recommendations.run_id) as run_id,
         toLowCardinality(recommendations.mlflow_run_id) as mlflow_run_id,
         accurateCastOrNull(recommendations.model_version, 'UInt32') as model_version,

@@ -48,17 +48,20 @@ def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     os.environ[LABEL] = SAMPLE
     run_steps((SEED, *REFRESH, *dashboards_follow(dbt)), dbt)
     with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
-        from python_jobs.commands.screens import show_demo
+        from python_jobs.commands.screens import show_demo, show_outcomes
         from python_jobs.interactions.users import seen_movies
         from python_jobs.jobs.live import load_live
         from python_jobs.jobs.recommend import recommend
         from python_jobs.publishing.history import list_runs
+        from python_jobs.publishing.outcomes import read_findings, read_outcomes
 
         model = load_live(job.tracking, job.live)
         run = list_runs(job.warehouse)[0]
         seen = seen_movies(job.warehouse, user, limit=10)
         recommended = recommend(job.warehouse, model, user, top=10)
+        outcomes, findings = read_outcomes(job.warehouse), read_findings(job.warehouse)
     show_demo(run, job.tracking, seen, recommended, user)
+    show_outcomes(outcomes, findings)
 
 
 def on_an_embedded_target(dbt: DbtOptions) -> DbtOptions:

@@ -35,6 +35,8 @@ class NumberRange(click.FloatRange):
 
 
 SHARE = NumberRange(0, 1)
+PART = NumberRange(0, 1, min_open=True, max_open=True)
+"""A share that is neither none nor all."""
 
 
 def user_id(text: str) -> int:

@@ -22,6 +22,7 @@ from python_jobs.jobs.train import TrainReport
 from python_jobs.jobs.tune import TuneReport
 from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import PublishedRun
+from python_jobs.publishing.outcomes import WINDOWS, Finding, Outcome
 from python_jobs.tracking.store import Tracking
 
 IN_A_LOG = 150
@@ -77,6 +78,8 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
     table.add_row("data set", named(run.dataset_id, run.dataset_label))
     table.add_row("gate", f"compared with {report.compared_with}")
     table.add_row("published", _published(report))
+    if told := _experiment(report):
+        table.add_row("experiment", told)
     table.add_row("MLflow", f"{tracking.shown_uri}, experiment {tracking.experiment}")
     console().print(table)
 
@@ -93,6 +96,12 @@ def show_scoring(report: ScoreReport) -> None:
         click.echo(
             f"{report.unknown_interactions:,} interactions are with movies that the model does "
             "not know yet; `python_jobs train` learns them."
+        )
+    if report.experiment:
+        told = report.experiment
+        click.echo(
+            f"The experiment {told.experiment.name} goes on: {told.experiment.share:.0%} of the "
+            f"users have lists of version {told.version}."
         )
     click.echo("Dashboards follow with: dbt build --select source:recommender+")
 
@@ -174,10 +183,22 @@ def _transitions(tried: Settings) -> str:
 def _published(report: TrainReport) -> str:
     if not report.published:
         return "no"
-    short = f"; {report.short_lists:,} users have seen too much for a full list"
-    return f"{report.run.recommendations:,} recommendations, now current" + (
-        short if report.short_lists else ""
-    )
+    words = f"{report.published.recommendations:,} recommendations, now current"
+    if report.short_lists:
+        words += f"; {report.short_lists:,} users have seen too much for a full list"
+    return words
+
+
+def _experiment(report: TrainReport) -> str:
+    """Return the experiment that began or ended with a training, in words; empty without one."""
+    found = report.experiment
+    if found and report.published:
+        return (
+            f"{found.experiment.name}: {found.experiment.share:.0%} of the users have the lists of "
+            f"version {found.version}, the others those of version {report.published.model_version}"
+            f", which stays the champion (run {report.published.run_id})"
+        )
+    return f"{report.ended.experiment.name} has ended" if report.ended else ""
 
 
 def show_runs(runs: list[PublishedRun]) -> None:
@@ -211,6 +232,45 @@ def show_runs(runs: list[PublishedRun]) -> None:
             )
         screen.print(table)
     screen.print(RUNS_LEGEND, markup=False)
+
+
+def show_outcomes(outcomes: list[Outcome], findings: list[Finding]) -> None:
+    """Print what was watched of what was recommended, once anything is known of that."""
+    screen = console()
+    if outcomes:
+        days = [window.replace("_", " ") for window in WINDOWS]
+        columns = [column for day in days for column in (day, "popular")]
+        title = "Watched or rated of what was recommended, beside lists of the most popular movies"
+        digits = _enough_digits(sorted({each.run_id for each in outcomes}))
+        table = _table("run", "published", "version", "arm", *columns, title=title)
+        for each in outcomes:
+            figures = zip(each.rates, each.popular, strict=True)
+            table.add_row(
+                each.run_id[:digits],
+                f"{each.published_at:%Y-%m-%d %H:%M}",
+                each.version,
+                each.arm,
+                *(_percent(figure) for pair in figures for figure in pair),
+            )
+        screen.print(table)
+    if findings:
+        columns = ["experiment", "days", "champion", "challenger", "difference", "verdict"]
+        table = _table(*columns, title="Experiments: hit rates, and the difference at 95 %")
+        for found in findings:
+            known = found.least is not None and found.most is not None
+            table.add_row(
+                found.experiment,
+                str(found.window_days),
+                _percent(found.champion),
+                _percent(found.challenger),
+                f"{found.least:+.2%} to {found.most:+.2%}" if known else "",
+                found.verdict,
+            )
+        screen.print(table)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"
 
 
 def _enough_digits(run_ids: list[str], least: int = 8) -> int:

@@ -6,6 +6,7 @@ import click
 
 from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
+    PART,
     SHARE,
     dbt_options,
     lists_options,
@@ -18,7 +19,7 @@ from python_jobs.commands.session import tracked_session
 from python_jobs.commands.wanted_model import WantedModel
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.evaluation.limits import Limits
-from python_jobs.jobs.options import TrainOptions
+from python_jobs.jobs.options import Experiment, TrainOptions
 
 KERNELS = (
     "python_jobs.evaluation.reconstruction_kernel",
@@ -50,6 +51,16 @@ KERNELS = (
     default=Limits.max_drop,
 )
 @max_shrink_option
+@setting(
+    "--experiment-share",
+    "Go live for this share of the users only, beside what is live: an experiment.",
+    type=PART,
+)
+@setting(
+    "--experiment-name",
+    "Name of the experiment, which decides who is in it; a new one by default.",
+    metavar="NAME",
+)
 @setting("--force", "Go live even if the gate refuses; recorded.", is_flag=True)
 @mlflow_options
 @dbt_options
@@ -62,6 +73,8 @@ def command(
     tolerance: float,
     max_drop: float,
     max_shrink: float,
+    experiment_share: float | None,
+    experiment_name: str | None,
     force: bool,
     experiment: str,
     model_name: str,
@@ -73,10 +86,20 @@ def command(
     than the champion's settings or the most popular movies do, far below what the champion had, or
     that learned from a mart that has shrunk.
 
+    With --experiment-share it goes live for so many of the users, beside what is live; `score`
+    keeps that up, and `promote` or any other training ends it. docs/outcomes.md has more.
+
     \b
     Example:
         python_jobs train --max-components 20 --no-publish
     """
+    if experiment_name and experiment_share is None:
+        raise click.UsageError("--experiment-name goes with --experiment-share.")
+    if experiment_share is not None and not publish:
+        raise click.UsageError("--experiment-share goes live, and --no-publish does not.")
+    told = None
+    if experiment_share is not None:
+        told = Experiment(experiment_share, experiment_name or "")
     # skops first: its import looks through every module that is loaded.
     needed = ("skops.io", "python_jobs.jobs.train", "matplotlib.figure", *KERNELS)
     with tracked_session(dbt, experiment, model_name, *needed) as job:
@@ -94,6 +117,7 @@ def command(
             force=force,
             limits=Limits(tolerance, max_drop, max_shrink),
             keep=keep,
+            experiment=told,
         )
         report = train(job.warehouse, job.tracking, job.live, options, job.phases)
     show_training(report, job.tracking)

@@ -20,6 +20,16 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Experiment:
+    """What an experiment is asked to be."""
+
+    share: float
+    """Share of the users who get the challenger's lists, above 0 and below 1."""
+    name: str = ""
+    """What it is called, and what decides who is in it; empty for both versions' numbers."""
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """What one training is asked to do."""
 
@@ -37,6 +47,8 @@ class TrainOptions:
     """How much worse than what is live it may be."""
     keep: int = 5
     """Model versions whose lists are kept for rollbacks, the current one included."""
+    experiment: Experiment | None = None
+    """The experiment in which it goes live; None where it goes live for everyone."""
 
 
 @dataclass(frozen=True)
@@ -49,3 +61,5 @@ class ScoreOptions:
     """Model versions whose lists are kept for rollbacks, the current one included."""
     max_shrink: float = Limits.max_shrink
     """Share of the current run's users, movies or interactions that the mart may have lost."""
+    arm: str = ""
+    """The arm of an experiment whose model's lists everyone gets, which ends it; empty to go on."""

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from uuid import uuid4
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from python_jobs.evaluation.gate import Size, Verdict, refusal, shrunk
 from python_jobs.interactions.mart import read_interactions
-from python_jobs.interactions.popularity import popularity_of
-from python_jobs.interactions.recommendable import read_recommendable
-from python_jobs.interactions.users import cold_users
+from python_jobs.jobs.experiment import Running, challenger_of, running, tables_of_both
 from python_jobs.jobs.going_live import go_live
+from python_jobs.jobs.lists_of_model import rank_with, run_of_model
 from python_jobs.jobs.live import Live, load_live
-from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.options import ScoreOptions
-from python_jobs.jobs.recording import git_commit
-from python_jobs.jobs.user_factors import user_factors
-from python_jobs.jobs.variety import read_variety
 from python_jobs.progress import Phases
+from python_jobs.publishing.arms import CHALLENGER_ARM, CHAMPION_ARM
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
 from python_jobs.publishing.refusals import record_refusal
-from python_jobs.publishing.rows import Ranked, require_top, tables_of
+from python_jobs.publishing.rows import require_top, tables_of
+from python_jobs.tracking.registry import RegisteredModel
 from python_jobs.tracking.store import Tracking
 from python_jobs.warehouse.connection import Warehouse
 
@@ -41,6 +37,8 @@ class ScoreReport:
     """Interactions with movies that the champion does not know; they wait for the next `train`."""
     warnings: list[str]
     """What was left undone after the run became current."""
+    experiment: Running | None = None
+    """The experiment that goes on; None where there is none."""
 
 
 def score(
@@ -49,7 +47,8 @@ def score(
     """Publish a fresh top-N for every user now in the mart under the factors of what is live.
 
     Users whose interactions are those of the training keep their row of W; for users who came or
-    changed since, a row is folded in: W is fitted to their interactions with H held fixed.
+    changed since, a row is folded in: W is fitted to their interactions with H held fixed. An
+    experiment goes on, each arm with fresh lists of its own model, unless ``options.arm`` ends it.
 
     Raises
     ------
@@ -61,53 +60,30 @@ def score(
     ChangedMeanwhileError
         If another run became current since.
     """
-    model, top = load_live(tracking, live), options.top
-    settings, movie_ids = model.record.summary.settings, model.record.movie_ids
-    require_top(top, movie_ids.size)
+    model, challenger = models_of(tracking, live, options.arm)
+    found, top = running(live.ours) if challenger else None, options.top
+    models = [model, challenger] if challenger else [model]
+    for each in models:
+        require_top(top, each.record.movie_ids.size)
+    weights = [each.record.summary.settings.watched_weight for each in models]
     with phases.phase("read") as bar:
-        interactions = read_interactions(warehouse, [settings.watched_weight], bar)
-    recommendable = read_recommendable(warehouse, movie_ids)
-    variety = read_variety(warehouse, movie_ids, settings.diversity)
-    run = TrainingRun(
-        run_id=uuid4().hex,
-        mlflow_run_id=model.version.run_id,
-        model_name=model.version.name,
-        model_version=model.version.number,
-        dataset_id=live.dataset.id,
-        dataset_label=live.dataset.label,
-        users=interactions.user_ids.size,
-        movies=interactions.movie_ids.size,
-        interactions=interactions.matrix.nnz,
-        recommendations=0,
-        params={
-            **model.record.summary.params,
-            "made_by": f"score v{model.version.number}",
-            "top": str(top),
-        },
-        metrics=model.record.summary.metrics,
-        dbt_invocation_id=interactions.stamp.dbt_invocation_id,
-        git_commit=git_commit(warehouse.project.directory),
-    )
+        interactions = read_interactions(warehouse, weights, bar)
+    made_by = f"{'promote' if options.arm else 'score'} v{model.version.number}"
+    run = run_of_model(warehouse, model, interactions, live, top, made_by)
+    if found:
+        run = replace(run, params={**run.params, **found.params()})
     require_size(warehouse, run, live, options.max_shrink)
     with phases.phase("fold in"):
-        factors = user_factors(interactions, model, settings)
-    ranked = Ranked(
-        W=factors.W,
-        H=model.record.H,
-        matrix=factors.matrix,
-        user_ids=interactions.user_ids,
-        movie_ids=movie_ids,
-        folded_in=factors.folded_in,
-        cold_users=cold_users(warehouse),
-        popularity=lambda: popularity_of(factors.matrix),
-        top=top,
-        past=factors.past,
-        recommendable=recommendable,
-        variety=variety,
-        new=read_new_movies(warehouse, movie_ids, model.record.H, settings.new_share),
-    )
+        ranked, factors = rank_with(warehouse, model, interactions, top)
+        if challenger:
+            theirs = interactions.under(weights[1])
+            other, _ = rank_with(warehouse, challenger, theirs, top)
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
-        run = place_rows(warehouse, run, tables_of(ranked, live.dataset, phases, bar))
+        if challenger and found:
+            tables = tables_of_both(ranked, other, found.experiment, live.dataset, phases, bar)
+        else:
+            tables = tables_of(ranked, live.dataset, phases, bar)
+        run = place_rows(warehouse, run, tables)
     folded_in = int(np.count_nonzero(factors.folded_in))
     warnings = go_live(warehouse, tracking, run, live, options.keep)
     return ScoreReport(
@@ -116,7 +92,27 @@ def score(
         folded_in=folded_in,
         unknown_interactions=interactions.matrix.nnz - factors.matrix.nnz,
         warnings=warnings,
+        experiment=found,
     )
+
+
+def models_of(
+    tracking: Tracking, live: Live, arm: str
+) -> tuple[RegisteredModel, RegisteredModel | None]:
+    """Return the model to score with, and the challenger of an experiment that goes on.
+
+    Raises
+    ------
+    UserError
+        If nothing of this data set is live, or a model cannot be read.
+    """
+    found = running(live.ours)
+    if live.ours is None or found is None or arm == CHAMPION_ARM:
+        return load_live(tracking, live), None
+    challenger = challenger_of(tracking, live.ours, found)
+    if arm == CHALLENGER_ARM:
+        return challenger, None
+    return load_live(tracking, live), challenger
 
 
 def require_size(warehouse: Warehouse, run: TrainingRun, live: Live, max_shrink: float) -> None:

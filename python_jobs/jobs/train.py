@@ -17,8 +17,9 @@ from python_jobs.interactions.mart import read_interactions
 from python_jobs.interactions.popularity import popularity_of
 from python_jobs.interactions.recommendable import Recommendable, read_recommendable
 from python_jobs.interactions.users import cold_users
+from python_jobs.jobs.experiment import Running, begun, running, settled
 from python_jobs.jobs.going_live import go_live
-from python_jobs.jobs.live import Live, version_of
+from python_jobs.jobs.live import Live, load_live, version_of
 from python_jobs.jobs.naming import train_name
 from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.options import TrainOptions
@@ -55,7 +56,8 @@ class TrainReport:
     run: TrainingRun
     learned_from: str
     """The mart, and when and from what it was built, in words."""
-    published: bool
+    published: TrainingRun | None
+    """The run as it was published, in an experiment the champion's; None where it was not."""
     assessment: Assessment | None
     """None where it was not evaluated."""
     verdict: Verdict
@@ -64,6 +66,10 @@ class TrainReport:
     short_lists: int
     """Users whose lists are shorter than asked for: they have seen nearly everything that may be
     shown."""
+    experiment: Running | None
+    """The experiment that began with it."""
+    ended: Running | None
+    """The experiment that ended with it."""
     warnings: list[str]
     """What was left undone after the run became current, or was refused."""
 
@@ -74,7 +80,8 @@ def train(
     """Evaluate, train on the mart, log and register the model, and publish every user's top-N.
 
     A model that the gate refuses is logged, registered and not published; MLflow's aliases and
-    what readers see stay as they are then, as they do without ``options.publish``.
+    what readers see stay as they are then, as they do without ``options.publish``. In an experiment
+    the champion stays the champion, and its model's lists go to all but a share of the users.
 
     Raises
     ------
@@ -84,6 +91,8 @@ def train(
     ChangedMeanwhileError
         If another run became current since. Nothing is published then either.
     """
+    beside = load_live(tracking, live) if options.experiment else None
+    experiment = None
     champion = champion_of(tracking, live.ours, optional=options.force)
     with phases.phase("read") as bar:
         compared = (options.settings, champion.settings) if champion else (options.settings,)
@@ -91,11 +100,15 @@ def train(
         interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
     recommendable = read_recommendable(warehouse, interactions.movie_ids)
+    if beside and options.experiment:
+        require_top(options.top, beside.record.movie_ids.size)
+        experiment = settled(warehouse, interactions, options.experiment)
     compared_with = gate_words(live, champion)
     tags = {
         **run_tags(warehouse, interactions, live.dataset),
         "forced": str(options.force).lower(),
         "compared_with": compared_with,
+        **({"experiment": experiment.name} if experiment else {}),
     }
     name = train_name(options.settings, options.origin, interactions.matrix.shape)
     with tracked_run(tracking, name, tags) as run_id:
@@ -127,7 +140,7 @@ def train(
                 tags,
             )
             log_run_pictures(warehouse, tracking, interactions.movie_ids, fitted.H, assessment)
-        goes_live = options.publish and (verdict.passed or options.force)
+        goes_live, published = options.publish and (verdict.passed or options.force), run
         if goes_live:
             past = past_of(interactions, fitted, options.settings)
             variety = Variety.of(options.settings.diversity, genres)
@@ -138,23 +151,29 @@ def train(
                 warehouse, weighed, fitted, past, recommendable, variety, new, options.top
             )
             with phases.phase("publish", total=weighed.user_ids.size) as bar:
-                tables = tables_of(ranked, live.dataset, phases, bar)
-                run = place_rows(warehouse, run, tables)
+                if beside and experiment:
+                    published, tables = begun(
+                        warehouse, live, beside, run, interactions, ranked, experiment, phases, bar
+                    )
+                else:
+                    tables = tables_of(ranked, live.dataset, phases, bar)
+                published = place_rows(warehouse, published, tables)
         log_metrics(phases.metrics())
     warnings = []
     if goes_live:
-        warnings = go_live(warehouse, tracking, run, live, options.keep)
+        warnings = go_live(warehouse, tracking, published, live, options.keep)
     elif options.publish:
         warnings = record_refusal(warehouse, run, "train", verdict.reasons)
-    short = short_lists(interactions, recommendable, options.top)
     return TrainReport(
         run=run,
         learned_from=str(interactions.stamp),
-        published=goes_live,
+        published=published if goes_live else None,
         assessment=assessment,
         verdict=verdict,
         compared_with=compared_with,
-        short_lists=short,
+        short_lists=short_lists(interactions, recommendable, options.top),
+        experiment=running(published) if goes_live else None,
+        ended=running(live.run) if goes_live else None,
         warnings=warnings,
     )
 

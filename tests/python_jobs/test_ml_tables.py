@@ -88,7 +88,11 @@ def test_an_earlier_releases_tables_gain_what_is_new(upgraded):
     assert structure == new
     columns = {table: [name for name, _ in found] for table, found in new}
     assert columns["training_runs"][:3] == ["run_id", "mlflow_run_id", "published_at"]
-    assert columns["recommendations"][-2:] == ["because_movie_id", "strongest_movie_id"]
+    assert columns["recommendations"][-3:] == [
+        "because_movie_id",
+        "strongest_movie_id",
+        "arm",
+    ]
     assert columns["current_run"] == columns["training_runs"]
     engine = "select engine_full from system.tables where name = 'training_runs'"
     assert "non_replicated_deduplication_window = 1000" in project.query(engine)[0][0]

@@ -19,6 +19,7 @@ renamed as (
 
         -- strings
         reason,
+        arm,
 
         -- numerics
         rank,

@@ -1,0 +1,202 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        full_refresh=false,
+        on_schema_change='append_new_columns',
+        order_by='(published_at, run_id, user_id, rank)',
+        ttl='toDateTime(published_at) + interval 60 day',
+        query_settings={
+            'min_insert_block_size_rows': 4000000,
+            'min_insert_block_size_bytes': 0,
+            'max_insert_threads': 1,
+        },
+    )
+}}
+
+{#- One block and one thread: a block arrives whole or not at all, and half a publication would be
+taken for a whole one. -#}
+
+with
+
+publications as (
+
+    select
+        published_at,
+        run_id
+    from {{ ref('int_publications') }}
+    where
+        is_of_this_dataset
+        and published_at > now64(3, 'UTC') - interval 35 day
+        {%- if is_incremental() %}
+            and (published_at, run_id) not in (select
+                published_at,
+                run_id
+            from {{ this }})
+        {%- endif %}
+
+),
+
+recommendations as (
+
+    select * from {{ ref('stg_recommender__recommendations') }}
+    where run_id in (select publications.run_id from publications)
+
+),
+
+interactions as (
+
+    select * from {{ ref('mart_user_movie_matrix') }}
+
+),
+
+run_sizes as (
+
+    select
+        run_id,
+        count() as user_count
+    from recommendations
+    where rank = 1
+    group by run_id
+
+),
+
+lists as (
+
+    select
+        publications.published_at as published_at,
+        publications.run_id as run_id,
+        recommendations.user_id as user_id,
+        recommendations.rank as rank,
+        recommendations.reason as reason,
+        recommendations.arm as arm,
+        recommendations.movie_id as movie_id
+    from recommendations
+    inner join publications on recommendations.run_id = publications.run_id
+    inner join run_sizes on recommendations.run_id = run_sizes.run_id
+    {%- if var('outcomes_users') %}
+        where
+            cityHash64('outcomes', recommendations.user_id) / pow(2, 64)
+            < {{ var('outcomes_users') | int }} / run_sizes.user_count
+    {%- endif %}
+
+),
+
+-- Everything below is known from what happened before the publication.
+popularity as (
+
+    select
+        publications.published_at as published_at,
+        publications.run_id as run_id,
+        interactions.movie_id as movie_id,
+        count() as user_count
+    from interactions
+    cross join publications
+    where interactions.first_interacted_at < publications.published_at
+    group by
+        published_at,
+        run_id,
+        movie_id
+
+),
+
+places as (
+
+    select
+        published_at,
+        run_id,
+        movie_id,
+        row_number() over (
+            partition by
+                published_at,
+                run_id
+            order by
+                user_count desc,
+                movie_id asc
+        ) as place
+    from popularity
+
+),
+
+seen as (
+
+    select
+        places.published_at as published_at,
+        places.run_id as run_id,
+        interactions.user_id as user_id,
+        arraySort(groupArray(toInt64(places.place))) as seen_places
+    from interactions
+    inner join places on interactions.movie_id = places.movie_id
+    where
+        interactions.first_interacted_at < places.published_at
+        and interactions.user_id in (select lists.user_id from lists)
+    group by
+        published_at,
+        run_id,
+        user_id
+
+),
+
+steps as (
+
+    -- How many unseen movies come before each seen one.
+    select
+        published_at,
+        run_id,
+        user_id,
+        arrayMap((place, number) -> place - number, seen_places, arrayEnumerate(seen_places))
+            as unseen_before
+    from seen
+
+),
+
+with_steps as (
+
+    select
+        lists.published_at as published_at,
+        lists.run_id as run_id,
+        lists.user_id as user_id,
+        lists.rank as rank,
+        lists.reason as reason,
+        lists.arm as arm,
+        lists.movie_id as movie_id,
+        steps.unseen_before as unseen_before
+    from lists
+    left join steps
+        on
+            lists.published_at = steps.published_at
+            and lists.run_id = steps.run_id
+            and lists.user_id = steps.user_id
+
+),
+
+placed as (
+
+    select
+        * except (unseen_before),
+        rank + arrayCount(unseen -> unseen < rank, unseen_before) as popular_place
+    from with_steps
+
+),
+
+with_popular as (
+
+    select
+        placed.published_at as published_at,
+        placed.run_id as run_id,
+        placed.user_id as user_id,
+        placed.rank as rank,
+        placed.reason as reason,
+        placed.arm as arm,
+        placed.movie_id as movie_id,
+        places.movie_id as popular_movie_id
+    from placed
+    left join places
+        on
+            placed.published_at = places.published_at
+            and placed.run_id = places.run_id
+            and placed.popular_place = places.place
+
+)
+
+select * from with_popular
