@@ -1,4 +1,4 @@
-"""dbt as a step of a longer work: its warnings and failures whole, its other words in its log file."""
+"""dbt as a step of longer work: warnings and failures whole, its other words in its log file."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ def run_dbt(command: Sequence[str], environment: Mapping[str, str]) -> int:
             [*command, *TOLD_AS_EVENTS], env=environment, stdout=subprocess.PIPE, text=True
         ) as process,
     ):
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in process.stdout or ():
             _tell(line.rstrip("\n"), bar)
     return process.returncode
 
@@ -51,9 +50,9 @@ def _tell(line: str, bar: Bar) -> None:
     except (ValueError, KeyError, TypeError):
         click.echo(line)  # not dbt's own, such as a warning of Python's
         return
-    if info["level"] in ("warn", "error") or info["name"] in ALWAYS_SHOWN:
-        if info["msg"].strip():
-            click.echo(info["msg"])
+    shown = info["level"] in ("warn", "error") or info["name"] in ALWAYS_SHOWN
+    if shown and info["msg"].strip():
+        click.echo(info["msg"])
     if info["name"].endswith("Result") and data.get("total"):
         bar.expect(int(data["total"]))
         bar.advance()

@@ -135,7 +135,8 @@ def demo(empty_project, tmp_path, ran, monkeypatch):
 
 def test_where_dbts_words_are_is_said(demo, ran, capsys):
     demo()
-    assert re.search(r"What dbt does is told in /.*/project/logs/dbt\.log\.", capsys.readouterr().err)
+    said = capsys.readouterr().err
+    assert re.search(r"What dbt does is told in /.*/project/logs/dbt\.log\.", said)
 
 
 EVENTS = [
