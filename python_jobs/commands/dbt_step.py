@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -15,6 +16,9 @@ TOLD_AS_EVENTS = ("--log-format", "json", "--log-format-file", "debug")
 """What makes dbt print a JSON object for each thing it has to say; its file stays for people."""
 ALWAYS_SHOWN = ("PrintEvent", "StatsLine")
 """Events that are shown although they warn of nothing: what macros print, and the last line."""
+
+SECONDS_TO_END = 5
+"""What dbt has to end after an interrupt."""
 
 
 def run_dbt(command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -37,8 +41,15 @@ def run_dbt(command: Sequence[str], environment: Mapping[str, str]) -> int:
             [*command, *TOLD_AS_EVENTS], env=environment, stdout=subprocess.PIPE, text=True
         ) as process,
     ):
-        for line in process.stdout or ():
-            _tell(line.rstrip("\n"), bar)
+        try:
+            for line in process.stdout or ():
+                _tell(line.rstrip("\n"), bar)
+        except BaseException:
+            # A terminal's Ctrl-C has reached dbt too, and it is ending its statements.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_TO_END)
+            process.kill()
+            raise
     return process.returncode
 
 
