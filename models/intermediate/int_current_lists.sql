@@ -110,18 +110,25 @@ withheld as (
 
 ),
 
+joined as (
+
+    select
+        judged.*,
+        withheld.ranks as withheld_ranks
+    from judged
+    left join withheld on judged.user_id = withheld.user_id
+
+),
+
 ranked as (
 
     -- Those behind a withheld one move up.
     select
-        judged.*,
-        toUInt16(if(
-            judged.is_shown,
-            judged.rank - arrayCount(withheld_rank -> withheld_rank < judged.rank, withheld.ranks),
-            0
-        )) as shown_rank
-    from judged
-    left join withheld on judged.user_id = withheld.user_id
+        * except (withheld_ranks),
+        toUInt16(
+            if(is_shown, rank - arrayCount(place -> place < rank, withheld_ranks), 0)
+        ) as shown_rank
+    from joined
 
 )
 

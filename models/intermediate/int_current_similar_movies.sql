@@ -46,20 +46,31 @@ withheld as (
 
 ),
 
+joined as (
+
+    select
+        of_current_run.movie_id as movie_id,
+        of_current_run.rank as published_rank,
+        of_current_run.similar_movie_id as similar_movie_id,
+        of_current_run.cosine as cosine,
+        withheld.ranks as withheld_ranks
+    from of_current_run
+    left join withheld on of_current_run.movie_id = withheld.movie_id
+    where of_current_run.is_shown
+
+),
+
 shown as (
 
     -- Those behind a withheld one move up.
     select
-        of_current_run.movie_id as movie_id,
+        movie_id,
         toUInt16(
-            of_current_run.rank
-            - arrayCount(withheld_rank -> withheld_rank < of_current_run.rank, withheld.ranks)
+            published_rank - arrayCount(place -> place < published_rank, withheld_ranks)
         ) as rank,
-        of_current_run.similar_movie_id as similar_movie_id,
-        of_current_run.cosine as cosine
-    from of_current_run
-    left join withheld on of_current_run.movie_id = withheld.movie_id
-    where of_current_run.is_shown
+        similar_movie_id,
+        cosine
+    from joined
 
 )
 

@@ -107,7 +107,7 @@ def test_every_release_becomes_the_same_tables(raw, release, tmp_path, family, p
     FAMILIES[family](release)
     report = raw.load(PLACES[place](release, tmp_path / "moved"))
     assert raw.rows("movies") == [
-        (movie_id, title, "|".join(genres), "", year, 0)
+        (movie_id, title, "|".join(genres), "", year, 0, None, None)
         for (movie_id, title, genres), year in zip(MOVIES, YEARS, strict=True)
     ]
     assert raw.rows("ratings") == [
@@ -119,6 +119,15 @@ def test_every_release_becomes_the_same_tables(raw, release, tmp_path, family, p
     assert raw.tables == set(COLUMNS)
     assert [file.rejected for file in report.files] == [0] * len(report.files)
     assert report.rows[f"{raw.database}.ratings"] == len(RATINGS)
+
+
+def test_a_table_of_an_earlier_release_is_replaced(loaded, release):
+    """It has no columns that say what may be shown."""
+    movies = f"{loaded.database}.movies"
+    for column in ("available_from", "available_until"):
+        loaded.client.command(f"alter table {movies} drop column {column}")
+    loaded.load(release)
+    assert loaded.rows("movies", "any(available_from), count()") == [(None, len(MOVIES))]
 
 
 def test_half_stars_and_large_ids_stay(raw, release):

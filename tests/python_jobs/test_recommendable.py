@@ -1,4 +1,4 @@
-"""What may be shown, from the raw tables to the lists: a tenth of the catalogue, half of it in NL."""
+"""What may be shown, from raw tables to lists: a tenth of the catalogue, half of it in NL only."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def ruled(trained_project, tmp_path_factory):
         text = text.replace(f"raw_{name}: null", f"raw_{name}: {column}")
     settings.write_text(text)
     project.execute(
-        "alter table raw.movies add column listed String default if(movie_id % 10 = 3, 'yes', 'no'), "
+        "alter table raw.movies "
+        "add column listed String default if(movie_id % 10 = 3, 'yes', 'no'), "
         "add column places String default if(movie_id % 20 = 3, 'nl|XX', '')"
     )
     project.dbt("run", "--select", "stg_dataflix__movies", "int_recommendable_movies")
