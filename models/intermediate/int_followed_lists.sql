@@ -54,9 +54,9 @@ run_sizes as (
 
     select
         run_id,
-        count() as user_count
+        countIf(rank = 1) as user_count,
+        toUInt32(max(rank)) as longest_list
     from recommendations
-    where rank = 1
     group by run_id
 
 ),
@@ -137,6 +137,19 @@ seen as (
 
 ),
 
+seen_of_lists as (
+
+    select
+        seen.published_at as published_at,
+        seen.run_id as run_id,
+        seen.user_id as user_id,
+        seen.seen_places as seen_places,
+        run_sizes.longest_list as longest_list
+    from seen
+    inner join run_sizes on seen.run_id = run_sizes.run_id
+
+),
+
 steps as (
 
     -- How many unseen movies come before each seen one.
@@ -144,13 +157,29 @@ steps as (
         published_at,
         run_id,
         user_id,
+        longest_list,
         arrayMap((place, number) -> place - number, seen_places, arrayEnumerate(seen_places))
             as unseen_before
-    from seen
+    from seen_of_lists
 
 ),
 
-with_steps as (
+unseen as (
+
+    -- One short array a user: what was seen, once for each rank, would fill the memory.
+    select
+        published_at,
+        run_id,
+        user_id,
+        arrayMap(
+            wanted -> wanted + arrayCount(before -> before < wanted, unseen_before),
+            range(1, longest_list + 1)
+        ) as unseen_places
+    from steps
+
+),
+
+placed as (
 
     select
         lists.published_at as published_at,
@@ -160,22 +189,14 @@ with_steps as (
         lists.reason as reason,
         lists.arm as arm,
         lists.movie_id as movie_id,
-        steps.unseen_before as unseen_before
+        if(empty(unseen.unseen_places), lists.rank, unseen.unseen_places[lists.rank])
+            as popular_place
     from lists
-    left join steps
+    left join unseen
         on
-            lists.published_at = steps.published_at
-            and lists.run_id = steps.run_id
-            and lists.user_id = steps.user_id
-
-),
-
-placed as (
-
-    select
-        * except (unseen_before),
-        rank + arrayCount(unseen -> unseen < rank, unseen_before) as popular_place
-    from with_steps
+            lists.published_at = unseen.published_at
+            and lists.run_id = unseen.run_id
+            and lists.user_id = unseen.user_id
 
 ),
 

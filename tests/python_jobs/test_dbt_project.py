@@ -91,6 +91,8 @@ def test_everything_is_described(built_project: Project) -> None:
         f"{node['schema']}.{node.get('identifier') or node['alias']}": node["columns"]
         for node in described
         if node["resource_type"] in ("model", "source")
+        # A table that only some teams have, and the sample has not.
+        and node["name"] != "impressions"
     }
     columns = built_project.query(
         "select database || '.' || table, groupArray(name) from system.columns "

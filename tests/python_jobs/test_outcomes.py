@@ -121,7 +121,11 @@ def outcomes(trained_project: Project, tmp_path_factory: Any) -> dict[str, Any]:
     # The first build knows nothing of the last five days.
     known = f"{NOW - timedelta(days=5):%Y-%m-%d %H:%M:%S}"
     early = [event for event in events if event[2] < known]
-    files = {"lists": lists, "early": early, "late": [e for e in events if e[2] >= known]}
+    files: dict[str, list[Any]] = {
+        "lists": lists,
+        "early": early,
+        "late": [e for e in events if e[2] >= known],
+    }
     for name, rows in files.items():
         with (project.directory / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file).writerows(rows)
