@@ -17,13 +17,12 @@ from scipy.stats import entropy
 
 from python_jobs.evaluation.beyond_accuracy import (
     HEAD,
-    SMOOTHING,
     gini,
     of_genres,
     of_popularity,
     short_head,
 )
-from python_jobs.interactions.genres import read_genres
+from python_jobs.interactions.genres import SMOOTHING, read_genres
 from python_jobs.warehouse.connection import Warehouse
 
 MOVIES, GENRES = 15, 4
