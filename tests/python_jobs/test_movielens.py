@@ -123,6 +123,7 @@ def test_every_release_becomes_the_same_tables(raw, release, tmp_path, family, p
 
 def test_a_table_of_an_earlier_release_is_replaced(loaded, release):
     """It has no columns that say what may be shown."""
+    write_csv(release)
     movies = f"{loaded.database}.movies"
     for column in ("available_from", "available_until"):
         loaded.client.command(f"alter table {movies} drop column {column}")
