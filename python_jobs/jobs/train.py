@@ -132,7 +132,8 @@ def train(
                 tags,
             )
             log_run_pictures(warehouse, tracking, interactions.movie_ids, fitted.H, assessment)
-        goes_live, published = options.publish and (verdict.passed or options.force), run
+        goes_live = options.publish and (verdict.passed or options.force)
+        published = run
         if goes_live:
             past = past_of(interactions, fitted, options.settings)
             ranked = rank_for_everyone(warehouse, weighed, fitted, past, options.top)
