@@ -140,7 +140,8 @@ def train(
                 tags,
             )
             log_run_pictures(warehouse, tracking, interactions.movie_ids, fitted.H, assessment)
-        goes_live, published = options.publish and (verdict.passed or options.force), run
+        goes_live = options.publish and (verdict.passed or options.force)
+        published = run
         if goes_live:
             past = past_of(interactions, fitted, options.settings)
             variety = Variety.of(options.settings.diversity, genres)
