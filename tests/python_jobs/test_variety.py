@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from python_jobs.evaluation.assessment import evaluate_factors
+from python_jobs.evaluation.assessment import evaluate_factors, evaluate_settings
 from python_jobs.evaluation.holdout import hold_out
 from python_jobs.interactions.genres import SMOOTHING
+from python_jobs.model.settings import Settings
 from python_jobs.ranking.top_n import top_n, top_n_blocks
 from python_jobs.ranking.variety import Variety
 from tests.python_jobs.conftest import Project, rows_of
@@ -163,6 +164,16 @@ def test_what_is_judged_is_what_is_listed() -> None:
     lists, _ = top_n(W, H, split.train, 10, Variety(genres, 0.7))
     counts = np.bincount(lists[follows.users].ravel(), minlength=H.shape[1])
     np.testing.assert_allclose(follows.recommended_share, counts / follows.users.size)
+
+
+def test_settings_are_judged_as_they_are_listed() -> None:
+    _, _, genres, seen = planted()
+    split = hold_out(seen, np.arange(seen.nnz, dtype=np.int64))
+    plain, varied = (
+        evaluate_settings(Settings(4, max_iter=20, diversity=share), split, genres).metrics
+        for share in (0.0, 0.7)
+    )
+    assert varied["genre_miscalibration"] < 0.6 * plain["genre_miscalibration"]
 
 
 def test_train_score_and_recommend_list_the_same(trained_project: Project, tmp_path: Path) -> None:
