@@ -166,7 +166,7 @@ def train(
     elif options.publish:
         warnings = record_refusal(warehouse, run, "train", verdict.reasons)
     return TrainReport(
-        run=run,
+        run=run if experiment else published,
         learned_from=str(interactions.stamp),
         published=published if goes_live else None,
         assessment=assessment,
