@@ -96,7 +96,7 @@ def _shorthand(option: str, name: str, help_text: str) -> Callable[[Command], Co
     return setting(
         "--" + option.replace("_", "-"),
         f"{help_text}; short for --set {name}.",
-        metavar="NUMBER",
+        metavar="NUMBER" if isinstance(getattr(Settings(), name), float) else "INTEGER",
         type=_told(lambda text: read_value(name, text)),
     )
 

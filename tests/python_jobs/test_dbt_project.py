@@ -136,12 +136,20 @@ def test_a_build_leaves_the_samples_seeds_alone_and_builds_a_packages(
     assert "--exclude package:dataflix,resource_type:seed" in done.stdout
 
 
-def test_the_training_jobs_exposure_names_what_the_jobs_read(built_project: Project) -> None:
+JOBS = ("training_job", "experiments")
+"""Exposures that are python_jobs."""
+
+
+def test_the_jobs_exposures_name_what_the_jobs_read(built_project: Project) -> None:
     files = (REPOSITORY / "python_jobs").rglob("*.py")
     code = " ".join(file.read_text(encoding="utf-8") for file in files)
     manifest = manifest_of(built_project)
-    exposure = manifest["exposures"]["exposure.dataflix.training_job"]
-    named = {manifest["nodes"][node]["name"] for node in exposure["depends_on"]["nodes"]}
+    read = (manifest["exposures"][f"exposure.dataflix.{name}"] for name in JOBS)
+    named = {
+        manifest["nodes"][node]["name"]
+        for exposure in read
+        for node in exposure["depends_on"]["nodes"]
+    }
     assert named == set(re.findall(r'\bmodel\("(\w+)"\)', code))
 
 

@@ -79,7 +79,13 @@ def test_every_setting_can_be_given_as_an_environment_variable(name, monkeypatch
         assert option.envvar, f"{name} {flag} reads no variable"
         assert option.show_envvar, f"{name} {flag} does not show its variable"
         # It is read, and not only named.
-        given = {"FLOAT RANGE": "0.5", "ID": "7", "INTEGER": "7", "NAME=VALUE": "recency=0.5"}
+        given = {
+            "FLOAT RANGE": "0.5",
+            "ID": "7",
+            "INTEGER": "7",
+            "NUMBER": "0.5",
+            "NAME=VALUE": "recency=0.5",
+        }
         text = given.get(str(option.metavar or option.type.name).upper(), "3")
         if isinstance(option.type, click.Choice):
             text = str(option.type.choices[-1])
