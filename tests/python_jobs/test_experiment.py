@@ -33,6 +33,7 @@ BUILD = [
     "int_followed_lists",
     "int_followed_hits",
     "int_experiment_outcomes_so_far+",
+    "int_current_lists",
     "int_current_recommendations",
     "mart_user_recommendations",
 ]

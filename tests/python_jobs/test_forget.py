@@ -33,7 +33,7 @@ BUILD = [
     *("dbt", "build", "--indirect-selection", "empty", "--select"),
     *("+mart_user_movie_matrix", "+mart_dataset", "rejected_interactions"),
 ]
-MARTS = ["dbt", "run", "--select", "mart_users", "mart_user_recommendations"]
+MARTS = ["dbt", "run", "--select", "mart_users", "int_current_lists", "mart_user_recommendations"]
 TABLES = """
 select concat(database, '.', name), data_paths
 from system.tables
@@ -143,6 +143,7 @@ def test_before_the_user_is_everywhere(left):
         "ml.dataset_samples",
         "ml.recommendations",
         DEAD,
+        "staging.int_current_lists",
         "staging.rejected_interactions",
     } == {name for name in left["tables"] if not name.startswith("raw.")}
     assert left["files"] >= {"user_ids.npy", "metadata.json"}

@@ -74,6 +74,7 @@ select
 """
 POPULAR = """
 select movie_id from analytics.mart_user_movie_matrix
+where movie_id in (select movie_id from analytics.int_recommendable_movies)
 group by movie_id
 order by count() desc, movie_id
 limit 20

@@ -19,6 +19,8 @@ USUAL = {
         "director": "''",
         "release_year": 1995,
         "duration_minutes": 170,
+        "available_from": "now()",
+        "available_until": "now()",
     },
     "ratings": {"user_id": 1, "movie_id": 1, "rating": 4, "rated_at": "now()"},
     "watched_movies": {"user_id": 1, "movie_id": 1, "watched_at": "now()"},
@@ -56,6 +58,8 @@ COLUMNS = {
     ("movies", "genres"): (WORDS, ["NL"]),
     ("movies", "director"): (WORDS, "NL"),
     ("movies", "release_year"): (NUMBERS, 7),
+    ("movies", "available_from"): (TIMES, MOMENT),
+    ("movies", "available_until"): (TIMES, MOMENT),
     ("movies", "duration_minutes"): (NUMBERS, 7),
     ("ratings", "user_id"): (NUMBERS, 7),
     ("ratings", "movie_id"): (NUMBERS, 7),
@@ -67,7 +71,9 @@ COLUMNS = {
 }
 """Of each column: the types, and what staging is to make of the value."""
 TEXTS = ("email", "country", "title", "director")
-NOTHING = {"rating": 0.0, "genres": [], "signed_up_at": None, "rated_at": None, "watched_at": None}
+NOTHING: dict[str, object] = {"rating": 0.0, "genres": []}
+NOTHING |= dict.fromkeys(("signed_up_at", "rated_at", "watched_at"))
+NOTHING |= dict.fromkeys(("available_from", "available_until"))
 """What staging makes of null in a column that holds no id, number or word."""
 
 
@@ -86,7 +92,7 @@ def staged(warehouse):
 
 
 def _value(column, kind):
-    if kind in TIMES and column.endswith("_at"):
+    if kind in TIMES and column.endswith(("_at", "_from", "_until")):
         return TIMES[kind]
     if kind in NUMBERS and (column.endswith(("_id", "_year", "_minutes")) or column == "rating"):
         number = 4 if column == "rating" else 7
