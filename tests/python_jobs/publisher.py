@@ -84,7 +84,7 @@ def warehouse_at(database: str) -> Warehouse:
     project: Any = SimpleNamespace(
         credentials=SimpleNamespace(type=kind, cluster=""),
         model=lambda name: Relation("analytics", name),
-        source=lambda source, table: Relation("ml", table),
+        source=lambda source, table: Relation("raw" if source == "dataflix" else "ml", table),
     )
     return caught_up(Warehouse(client, project))
 
