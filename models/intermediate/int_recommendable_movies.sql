@@ -1,10 +1,15 @@
 {{
     config(
         schema='analytics',
-        sql_security='definer' if target.type == 'clickhouse' else none,
+        materialized='table' if target.cluster else 'view',
+        order_by='(movie_id, country)',
+        sql_security='definer' if target.type == 'clickhouse' and not target.cluster else none,
         definer='`' ~ (target.user or 'default') ~ '`',
     )
 }}
+
+{#- A table on a cluster: replicas that did not make a view with a definer refuse it ("There is no user
+`dbt:definer`"), and without a definer the jobs would have to read the raw tables. -#}
 
 -- What may be shown. A team with rules of its own writes them here: any query of these two columns.
 

@@ -136,7 +136,7 @@ def test_a_build_leaves_the_samples_seeds_alone_and_builds_a_packages(
     assert "--exclude package:dataflix,resource_type:seed" in done.stdout
 
 
-JOBS = ("training_job", "experiments")
+JOBS = ("training_job", "outcomes_screen")
 """Exposures that are python_jobs."""
 
 
