@@ -8,8 +8,8 @@
     )
 }}
 
-{#- A table on a cluster: replicas that did not make a view with a definer refuse it ("There is no user
-`dbt:definer`"), and without a definer the jobs would have to read the raw tables. -#}
+{#- A table on a cluster: replicas that did not make a view with a definer refuse it ("There is no
+user `dbt:definer`"), and without a definer the jobs would have to read the raw tables. -#}
 
 -- What may be shown. A team with rules of its own writes them here: any query of these two columns.
 
