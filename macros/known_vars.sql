@@ -16,6 +16,7 @@
         'training_warn_after_days',
         'rejected_warn_percent',
         'withheld_warn_percent',
+        'withheld_error_percent',
         'rating_weight',
         'watched_weight',
         'dataset_sample',

@@ -1,6 +1,6 @@
 {% macro say_what_was_withheld(results) %}
     {%- for result in results if result.node.name == 'withheld_recommendations'
-        and result.status | string in ['pass', 'warn'] -%}
+        and result.status | string in ['pass', 'warn', 'fail'] -%}
         {%- set query -%}
             select count(), uniqExact(movie_id), any(recommendation_count)
             from {{ result.node.relation_name }}
@@ -9,8 +9,11 @@
         {%- if rows -%}
             {%- set sentence = '{:,} of {:,} published recommendations name movies that may not be '
                 .format(rows | int, all | int)
-                ~ 'shown any more ({:,} movies), and stay out of the marts. '.format(movies | int)
-                ~ '`python_jobs score` fills the lists again. '
+                ~ 'shown any more ({:,} movies)'.format(movies | int)
+                ~ (', more than withheld_error_percent. The marts stay as they were. Where this is '
+                    ~ 'meant, `python_jobs score --max-shrink 1` makes new lists. '
+                    if result.status == 'fail' else
+                    ', and stay out of the marts. `python_jobs score` fills the lists again. ')
                 ~ result.node.relation_name | replace('`', '') ~ ' has them.' -%}
             {%- do print(sentence) -%}
             {%- do log(sentence) -%}

@@ -296,7 +296,9 @@ def show_recommendations(found: list[Recommendation], user_id: int, shape: str) 
     elif found:
         console().print(recommendations_table(found, f"Recommended to user {user_id}"))
     else:
-        click.echo(f"User {user_id} has seen every movie: there is nothing to recommend.")
+        click.echo(
+            f"User {user_id} has seen every movie that may be shown: there is nothing to recommend."
+        )
 
 
 def _table(*columns: str, title: str | None = None, cut: bool = False) -> Table:
@@ -317,7 +319,7 @@ def recommendations_table(found: list[Recommendation], title: str, cut: bool = F
     columns = ("#", "title", "genres", "score", "because you watched")
     table = _table(*columns, title=title, cut=cut)
     for movie in found:
-        because = movie.because if movie.reason != "popular" else "(popular)"
+        because = f"({movie.reason})" if movie.reason in ("popular", "new") else movie.because
         table.add_row(str(movie.rank), movie.title, movie.genres, f"{movie.score:.3f}", because)
     return table
 

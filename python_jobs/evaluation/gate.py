@@ -41,6 +41,8 @@ class Size:
     users: int
     movies: int
     interactions: int
+    shown: int | None = None
+    """Movies of the catalogue that may be shown to somebody; None where a run does not say."""
 
 
 @dataclass(frozen=True)
@@ -141,13 +143,18 @@ def judge_unmeasured(
 
 
 def shrunk(before: Size, now: Size, max_shrink: float) -> list[str]:
-    """Return a sentence for each part of the mart that lost more than may be lost."""
+    """Return a sentence for each part that lost more than may be lost."""
+    parts = {
+        "the mart has lost {} of its users": (before.users, now.users),
+        "the mart has lost {} of its movies": (before.movies, now.movies),
+        "the mart has lost {} of its interactions": (before.interactions, now.interactions),
+        "the catalogue has lost {} of the movies that may be shown": (before.shown, now.shown),
+    }
     return [
-        f"the mart has lost {1 - getattr(now, part) / getattr(before, part):.0%} of its {part} "
-        f"since the current run was made ({getattr(before, part):,} then, "
-        f"{getattr(now, part):,} now; --max-shrink is {max_shrink:.0%})"
-        for part in ("users", "movies", "interactions")
-        if getattr(now, part) < getattr(before, part) * (1 - max_shrink)
+        f"{words.format(f'{1 - left / had:.0%}')} since the current run was made "
+        f"({had:,} then, {left:,} now; --max-shrink is {max_shrink:.0%})"
+        for words, (had, left) in parts.items()
+        if had is not None and left is not None and left < had * (1 - max_shrink)
     ]
 
 

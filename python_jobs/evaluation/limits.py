@@ -15,4 +15,5 @@ class Limits:
     """Share of the NDCG@10 that was measured when the champion was trained that may be lost: on
     another day's split, so that it bounds a collapse and not the noise between two days."""
     max_shrink: float = 0.2
-    """Share of the current run's users, movies or interactions that the mart may have lost."""
+    """Share of the current run's users, movies, interactions or movies that may be shown that may
+    have been lost."""

@@ -48,6 +48,12 @@ class Recommendable:
         return kinds
 
 
+def count_recommendable(warehouse: Warehouse) -> int:
+    """Count the movies of the catalogue that may be shown to somebody now."""
+    view = warehouse.project.model("int_recommendable_movies")
+    return warehouse.number(f"select uniqExact(movie_id) from {view}")
+
+
 def read_recommendable(
     warehouse: Warehouse, movie_ids: NDArray[np.uint64], user_id: int | None = None
 ) -> Recommendable | None:

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.popularity import popularity_of
-from python_jobs.interactions.recommendable import read_recommendable
+from python_jobs.interactions.recommendable import count_recommendable, read_recommendable
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.live import Live
 from python_jobs.jobs.new_movies import read_new_movies
-from python_jobs.jobs.recording import git_commit
+from python_jobs.jobs.recording import SHOWN, git_commit
 from python_jobs.jobs.user_factors import UserFactors, user_factors
 from python_jobs.jobs.variety import read_variety
 from python_jobs.publishing.history import TrainingRun
@@ -39,7 +39,12 @@ def run_of_model(
         movies=interactions.movie_ids.size,
         interactions=interactions.matrix.nnz,
         recommendations=0,
-        params={**model.record.summary.params, "made_by": made_by, "top": str(top)},
+        params={
+            **model.record.summary.params,
+            "made_by": made_by,
+            "top": str(top),
+            SHOWN: str(count_recommendable(warehouse)),
+        },
         metrics=model.record.summary.metrics,
         dbt_invocation_id=interactions.stamp.dbt_invocation_id,
         git_commit=git_commit(warehouse.project.directory),

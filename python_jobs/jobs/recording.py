@@ -43,9 +43,14 @@ def git_commit(directory: Path) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def size_of(interactions: Interactions) -> Size:
-    """Return how much there was to learn from."""
-    return Size(*interactions.matrix.shape, interactions.matrix.nnz)
+SHOWN = "recommendable_movies"
+"""What a run's ``params`` say of how many movies may be shown."""
+
+
+def size_of_run(run: TrainingRun) -> Size:
+    """Return how much a run was made from."""
+    shown = run.params.get(SHOWN)
+    return Size(run.users, run.movies, run.interactions, int(shown) if shown else None)
 
 
 def fit_metrics(

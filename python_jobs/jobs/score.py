@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from python_jobs.evaluation.gate import Size, Verdict, refusal, shrunk
+from python_jobs.evaluation.gate import Verdict, refusal, shrunk
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.experiment import Running, challenger_of, running, tables_of_both
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.lists_of_model import rank_with, run_of_model
 from python_jobs.jobs.live import Live, load_live
 from python_jobs.jobs.options import ScoreOptions
+from python_jobs.jobs.recording import size_of_run
 from python_jobs.progress import Phases
 from python_jobs.publishing.arms import CHALLENGER_ARM, CHAMPION_ARM
 from python_jobs.publishing.history import TrainingRun
@@ -116,7 +117,7 @@ def models_of(
 
 
 def require_size(warehouse: Warehouse, run: TrainingRun, live: Live, max_shrink: float) -> None:
-    """Refuse a mart that is much smaller than the one that the current run was made from.
+    """Refuse a mart, or a catalogue, that is much smaller than what the current run was made from.
 
     Raises
     ------
@@ -125,8 +126,7 @@ def require_size(warehouse: Warehouse, run: TrainingRun, live: Live, max_shrink:
     """
     if live.run is None:
         return
-    before = Size(live.run.users, live.run.movies, live.run.interactions)
-    reasons = shrunk(before, Size(run.users, run.movies, run.interactions), max_shrink)
+    reasons = shrunk(size_of_run(live.run), size_of_run(run), max_shrink)
     if reasons:
         verdict = Verdict(tuple(reasons))
         warnings = record_refusal(warehouse, run, "score", verdict.reasons)

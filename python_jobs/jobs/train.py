@@ -15,7 +15,11 @@ from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.genres import read_genres
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.interactions.popularity import popularity_of
-from python_jobs.interactions.recommendable import Recommendable, read_recommendable
+from python_jobs.interactions.recommendable import (
+    Recommendable,
+    count_recommendable,
+    read_recommendable,
+)
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.experiment import Running, begun, running, settled
 from python_jobs.jobs.going_live import go_live
@@ -24,7 +28,7 @@ from python_jobs.jobs.naming import train_name
 from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.pictures import log_run_pictures
-from python_jobs.jobs.recording import fit_metrics, log_run, run_tags, size_of
+from python_jobs.jobs.recording import SHOWN, fit_metrics, log_run, run_tags, size_of_run
 from python_jobs.model.factorization import Factorization
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.stacked import fit, steps
@@ -100,6 +104,7 @@ def train(
         interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
     recommendable = read_recommendable(warehouse, interactions.movie_ids)
+    shown = count_recommendable(warehouse)
     if beside and options.experiment:
         require_top(options.top, beside.record.movie_ids.size)
         experiment = settled(warehouse, interactions, options.experiment)
@@ -114,7 +119,7 @@ def train(
     with tracked_run(tracking, name, tags) as run_id:
         with phases.phase("evaluate"):
             genres = read_genres(warehouse, interactions.movie_ids)
-            assessment, verdict = assess_and_judge(champion, interactions, options, genres)
+            assessment, verdict = assess_and_judge(champion, interactions, options, genres, shown)
         with phases.phase("fit", total=steps(options.settings)) as bar:
             fitted = fit(
                 interactions.matrix,
@@ -126,7 +131,7 @@ def train(
         with phases.phase("metrics"):
             metrics = fit_metrics(weighed, fitted, assessment, "temporal") | verdict.metrics()
         with phases.phase("log"):
-            asked = {"made_by": name, "protocol": "temporal", "top": options.top}
+            asked = {"made_by": name, "protocol": "temporal", "top": options.top, SHOWN: shown}
             asked |= asdict(options.limits)
             run = log_run(
                 tracking,
@@ -202,7 +207,7 @@ def champion_of(
         version=live.model_version,
         settings=summary.settings,
         recorded=summary.metrics.get("ndcg_at_10"),
-        size=Size(live.users, live.movies, live.interactions),
+        size=size_of_run(live),
     )
 
 
@@ -220,9 +225,13 @@ def assess_and_judge(
     interactions: Interactions,
     options: TrainOptions,
     genres: csr_matrix | None = None,
+    shown: int | None = None,
 ) -> tuple[Assessment | None, Verdict]:
-    """Judge the settings on a temporal holdout, beside the baselines and the champion."""
-    size = size_of(interactions)
+    """Judge the settings on a temporal holdout, beside the baselines and the champion.
+
+    ``shown`` is how many movies may be shown to somebody.
+    """
+    size = Size(*interactions.matrix.shape, interactions.matrix.nnz, shown)
     holdout = split(interactions) if options.evaluate else None
     if holdout is None:
         return None, judge_unmeasured(champion, size, options.limits, wanted=options.evaluate)

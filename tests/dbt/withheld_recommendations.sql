@@ -1,11 +1,12 @@
 {{
     config(
         group='recommendations',
-        severity='warn',
+        severity='error',
+        warn_if='> ' ~ var('withheld_warn_percent'),
+        error_if='> ' ~ var('withheld_error_percent'),
         store_failures=true,
         alias='withheld_recommendations',
-        fail_calc='if(100 * count() > ' ~ var('withheld_warn_percent')
-        ~ ' * any(recommendation_count), count(), 0)',
+        fail_calc='if(count() = 0, 0, toUInt32(ceil(100 * count() / any(recommendation_count))))',
     )
 }}
 

@@ -46,7 +46,8 @@ def ruled(trained_project, tmp_path_factory):
     """Rules come to a project that has lists; it is scored; then the first of all is withdrawn.
 
     Returns what was found when it had been scored, after the withdrawal and a build, and after
-    another score without one; and what the build said.
+    another score without one; and what the build said. Nine tenths of the catalogue are gone at
+    once, so that the first score has to be told that this is meant.
     """
     project = trained_project.copy(tmp_path_factory.mktemp("ruled"))
     settings = project.directory / "dbt_project.yml"
@@ -66,7 +67,9 @@ def ruled(trained_project, tmp_path_factory):
         ["recommend", "--user", str(user), "--top", str(TOP), "--format", "json"]
         for user in (1, 7, 296)
     ]
-    scored, *answers = project.many([["score", "--top", str(TOP)], *looks, *recommends])
+    score = ["score", "--top", str(TOP)]
+    meant = [*score, "--max-shrink", "1"]
+    scored, *answers = project.many([meant, *looks, *recommends])
     assert scored.returncode == 0, scored.stderr
     before = [rows_of(answer) for answer in answers[: len(looks)]]
     shown = [json.loads(answer.stdout) for answer in answers[len(looks) :]]
@@ -77,7 +80,7 @@ def ruled(trained_project, tmp_path_factory):
     )
     built = project.dbt("build", "--select", "source:recommender+")
     looks = [["query", sql] for sql in (MART, SIMILAR, WITHHELD)]
-    *found, again, lists = project.many([*looks, ["score", "--top", str(TOP)], ["query", LISTS]])
+    *found, again, lists = project.many([*looks, score, ["query", LISTS]])
     assert again.returncode == 0, again.stderr
     after = [rows_of(answer) for answer in found]
     return before, shown, gone, built.stdout, after, rows_of(lists)
@@ -141,3 +144,50 @@ def test_a_score_after_it_fills_the_lists_again(ruled):
             may_see[user] = may_see[user] - {movie}
     lengths = Counter(user for user, *_ in after)
     assert lengths == {user: min(TOP, len(left)) for user, left in may_see.items() if left}
+
+
+COLLAPSED = """
+alter table raw.movies update available_until = toDateTime('2020-01-01 00:00:00', 'UTC')
+where movie_id > 8 settings mutations_sync = 1
+"""
+LIVE = "select run_id, count() from ml.recommendations group by run_id order by run_id"
+CURRENT = "select run_id from ml.current_run"
+REASONS = "select job, reasons from ml.refused_runs order by refused_at"
+
+
+SHOWN = """
+select count() from raw.movies
+where coalesce(available_from, now()) <= now() and coalesce(available_until, now() + 1) > now()
+"""
+
+
+def test_a_catalogue_that_collapsed_goes_live_nowhere(trained_project, tmp_path):
+    """A feed that withdraws nearly everything by mistake: neither jobs nor marts follow it."""
+    project = trained_project.copy(tmp_path)
+    looks = [["query", sql] for sql in (LIVE, CURRENT, MART)]
+    *before, then, _, now, scored, trained, lists, run, mart, reasons = project.many(
+        [
+            *looks,
+            ["query", SHOWN],
+            ["execute", COLLAPSED],
+            ["query", SHOWN],
+            ["score"],
+            ["train", "--max-iter", "20"],
+            *looks,
+            ["query", REASONS],
+        ]
+    )
+    lost = f"({rows_of(then)[0][0]} then, {rows_of(now)[0][0]} now; --max-shrink is 20%)"
+    for refused in (scored, trained):
+        assert refused.returncode == 3, refused.stdout + refused.stderr
+        said = " ".join((refused.stdout + refused.stderr).split())
+        assert "of the movies that may be shown since the current run was made" in said
+        assert lost in said
+    assert [rows_of(look) for look in (lists, run, mart)] == [rows_of(look) for look in before]
+    assert [kind for kind, _ in rows_of(reasons)] == ["score", "train"]
+
+    models = ("int_current_lists", "int_current_recommendations", "mart_user_recommendations")
+    built = project.run("dbt", "build", "--select", *models)
+    assert built.returncode == 1
+    assert "more than withheld_error_percent. The marts stay as they were." in built.stdout
+    assert project.query(MART) == rows_of(before[2])
