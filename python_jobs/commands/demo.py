@@ -48,7 +48,8 @@ def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     os.environ[LABEL] = SAMPLE
     run_steps((SEED, *REFRESH, *dashboards_follow(dbt)), dbt)
     with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
-        from python_jobs.commands.screens import show_demo, show_outcomes
+        from python_jobs.commands.list_screens import show_demo
+        from python_jobs.commands.run_screens import show_outcomes
         from python_jobs.interactions.users import seen_movies
         from python_jobs.jobs.live import load_live
         from python_jobs.jobs.recommend import recommend

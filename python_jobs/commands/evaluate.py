@@ -41,7 +41,7 @@ def command(
     """
     needed = ("sklearn.decomposition", "python_jobs.evaluation.assessment")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.commands.screens import show_assessment
+        from python_jobs.commands.model_screens import show_assessment
         from python_jobs.evaluation.assessment import assess
         from python_jobs.evaluation.holdout import hold_out
         from python_jobs.interactions.genres import read_genres

@@ -136,8 +136,8 @@ def max_shrink_option(command: Command) -> Command:
     """Add ``--max-shrink``, which every job that publishes has."""
     add = setting(
         "--max-shrink",
-        "Share of the current run's users, movies, interactions or movies that may be shown that may "
-        "have been lost.",
+        "Share of the current run's users, movies, interactions or showable movies that may have been "
+        "lost.",
         type=SHARE,
         default=Limits.max_shrink,
     )

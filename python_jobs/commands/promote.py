@@ -43,7 +43,7 @@ def command(
     """
     needed = ("sklearn.decomposition", "python_jobs.jobs.score")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.commands.screens import show_scoring
+        from python_jobs.commands.model_screens import show_scoring
         from python_jobs.jobs.options import ScoreOptions
         from python_jobs.jobs.score import score
         from python_jobs.jobs.winner import winner

@@ -33,7 +33,7 @@ def command(
         python_jobs recommend --user 42 --top 5 --format json
     """
     with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
-        from python_jobs.commands.screens import show_recommendations
+        from python_jobs.commands.list_screens import show_recommendations
         from python_jobs.jobs.live import load_live
         from python_jobs.jobs.recommend import recommend
 

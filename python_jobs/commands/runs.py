@@ -20,8 +20,8 @@ def command(dbt: DbtOptions) -> None:
     Example:
         python_jobs runs
     """
-    with session(dbt, "python_jobs.commands.screens") as job:
-        from python_jobs.commands.screens import show_outcomes, show_runs
+    with session(dbt, "python_jobs.commands.run_screens") as job:
+        from python_jobs.commands.run_screens import show_outcomes, show_runs
         from python_jobs.publishing.history import list_runs
         from python_jobs.publishing.outcomes import read_findings, read_outcomes
 

@@ -31,7 +31,7 @@ def command(
     """
     needed = ("sklearn.decomposition", "python_jobs.jobs.score")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.commands.screens import show_scoring
+        from python_jobs.commands.model_screens import show_scoring
         from python_jobs.jobs.options import ScoreOptions
         from python_jobs.jobs.score import score
 

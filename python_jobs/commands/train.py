@@ -103,7 +103,7 @@ def command(
     # skops first: its import looks through every module that is loaded.
     needed = ("skops.io", "python_jobs.jobs.train", "matplotlib.figure", *KERNELS)
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.commands.screens import show_training
+        from python_jobs.commands.model_screens import show_training
         from python_jobs.evaluation.gate import refusal
         from python_jobs.jobs.train import train
 

@@ -54,7 +54,7 @@ def command(
     # skops first: its import looks through every module that is loaded.
     needed = ("skops.io", "python_jobs.jobs.tune")
     with tracked_session(dbt, experiment, model_name, *needed) as job:
-        from python_jobs.commands.screens import show_tuning
+        from python_jobs.commands.model_screens import show_tuning
         from python_jobs.jobs.tune import tune
 
         start, origin = wanted.settings(job)

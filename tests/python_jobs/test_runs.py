@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from python_jobs.commands.screens import show_runs
+from python_jobs.commands.run_screens import show_runs
 from python_jobs.evaluation.holdout import Protocol
 from python_jobs.interactions.stamp import Stamp
 from python_jobs.jobs import recording
