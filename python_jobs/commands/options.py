@@ -136,8 +136,8 @@ def max_shrink_option(command: Command) -> Command:
     """Add ``--max-shrink``, which every job that publishes has."""
     add = setting(
         "--max-shrink",
-        "Share of the current run's users, movies, interactions or showable movies that may have been "
-        "lost.",
+        "Share that may have been lost since the current run: of users, movies, interactions and "
+        "movies that may be shown.",
         type=SHARE,
         default=Limits.max_shrink,
     )
