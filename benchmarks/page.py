@@ -34,7 +34,7 @@ lifelike data, and writes this page, as measured, wins and losses;
 `make bench SIZES="1m 20m 100m"` measures 100 M as well. Measured {measured_at} UTC on:
 """
 ABOUT_PIPELINE = """
-`python_jobs pipeline`, from raw tables to dashboard marts: data tests, unit tests and the
+`python_jobs pipeline`, from raw tables to dashboard marts: data tests and the
 evaluation of the lists included. The phases are those of `train`, for each interaction.
 """
 ABOUT_USUAL = """

@@ -76,7 +76,7 @@ def show_scoring(report: ScoreReport) -> None:
             f"The experiment {told.experiment.name} goes on: {told.experiment.share:.0%} of the "
             f"users have lists of version {told.version}."
         )
-    click.echo("Dashboards follow with: dbt build --select source:recommender+")
+    click.echo("Dashboards follow with: dbt build --selector after_training")
 
 
 def show_assessment(assessment: Assessment, protocol: str) -> None:

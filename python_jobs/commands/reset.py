@@ -57,7 +57,7 @@ def command(
         require_consent(name, database, yes=yes, embedded=job.warehouse.embedded)
         reset(job.warehouse, job.tracking, found)
     click.echo(
-        "Removed. Dashboards are empty after: dbt build --select source:recommender+\n"
+        "Removed. Dashboards are empty after: dbt build --selector after_training\n"
         "The next `python_jobs train` begins anew."
     )
 

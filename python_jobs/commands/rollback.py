@@ -34,6 +34,6 @@ def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> N
 
     snapshot = dashboards_follow(dbt)
     if not snapshot:
-        click.echo("Dashboards follow with: dbt build --select source:recommender+")
+        click.echo("Dashboards follow with: dbt build --selector after_training")
         return
     run_steps((MARTS, *snapshot), dbt)

@@ -17,9 +17,6 @@ from python_jobs.dbt.project import DbtOptions
 from python_jobs.errors import REFUSED, UserError
 from python_jobs.snapshot.place import has_snapshot
 
-DOWNSTREAM = "source:recommender+"
-"""dbt's selector of everything that is built on what python_jobs publishes."""
-
 
 @dataclass(frozen=True)
 class Step:
@@ -63,7 +60,7 @@ TRAIN = Step(
 )
 MARTS = Step(
     "dbt",
-    ["build", "--select", DOWNSTREAM],
+    ["build", "--selector", "after_training"],
     "The training before it is done; `python_jobs runs` shows which run is current. What is left "
     "to do: `{downstream}`.",
 )

@@ -121,13 +121,13 @@ def test_every_command_leaves_the_same_on_both(built, replicas):
         [(train, through[0]), (["score"], through[1]), (["recommend", "--user", "42"], through[0])]
     )
     assert [each.returncode for each in done] == [0, 0, 0], done
-    built.dbt("build", "--select", "source:recommender+", **second.variables("dbt"))
+    built.dbt("build", "--selector", "after_training", **second.variables("dbt"))
     assert state(first) == state(second)
     scored, trained = first.runs()
     done = built.many([(["rollback", trained], through[0]), (["runs"], through[1])])
     assert [each.returncode for each in done] == [0, 0], done
     assert second.runs() == first.runs() == [trained, scored, trained]
-    built.dbt("build", "--select", "source:recommender+", **first.variables("dbt"))
+    built.dbt("build", "--selector", "after_training", **first.variables("dbt"))
     assert state(first) == state(second)
     rows = {f"{database}.{name}": rows for database, name, _, _, rows, _ in state(second)}
     assert rows["ml.recommendations"] == 2 * rows["analytics.mart_user_recommendations"] == 12_000

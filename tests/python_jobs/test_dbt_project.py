@@ -136,6 +136,17 @@ def test_a_build_leaves_the_samples_seeds_alone_and_builds_a_packages(
     assert "--exclude package:dataflix,resource_type:seed" in done.stdout
 
 
+def test_every_unit_test_of_the_models_passes(built_project: Project, tmp_path: Path) -> None:
+    project = built_project.copy(tmp_path)
+    every = {"DBT_EXCLUDE_RESOURCE_TYPES": ""}  # a variable that is empty excludes nothing
+    project.dbt("test", "--resource-type", "unit_test", **every)
+    results = json.loads((project.directory / "target/run_results.json").read_text())["results"]
+    tested = {done["unique_id"]: done["status"] for done in results}
+    unit_tests = manifest_of(project)["unit_tests"]
+    assert len(unit_tests) > 50
+    assert {name: tested.get(name) for name in unit_tests} == dict.fromkeys(unit_tests, "pass")
+
+
 JOBS = ("training_job", "outcomes_screen")
 """Exposures that are python_jobs."""
 

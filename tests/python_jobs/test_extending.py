@@ -56,7 +56,7 @@ def walked(built_project, tmp_path_factory):
     unit_test["unit_tests"][0] |= yaml.safe_load(OVERRIDE)
     ours = yaml.safe_load(CONTRACT) | unit_test | yaml.safe_load(EXPOSURE)
     (project.directory / WRITTEN).write_text(yaml.safe_dump(ours, sort_keys=False))
-    said["built"] = project.dbt(*words(BUILD)[1:])
+    said["built"] = project.dbt(*words(BUILD)[1:], DBT_EXCLUDE_RESOURCE_TYPES="")
     said["chart"] = project.python_jobs(*words(CHART)[1:])
     return project, said
 

@@ -164,7 +164,7 @@ def test_train_score_and_recommend_show_a_movie_that_nobody_has_seen(
     [line] = [line for line in shown.stdout.splitlines() if "Tomorrow's Heist" in line]
     assert "10" in line.split()[:2]
     assert "(new)" in line
-    assert project.dbt("build", "--select", "source:recommender+").returncode == 0
+    assert project.dbt("build", "--selector", "after_training").returncode == 0
     [[because]] = project.query(
         "select because from analytics.mart_user_recommendations "
         f"where movie_id = {ANNOUNCED} and user_id = 42"

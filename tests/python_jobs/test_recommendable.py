@@ -78,7 +78,7 @@ def ruled(trained_project, tmp_path_factory):
         f"alter table raw.movies update listed = 'no' where movie_id = {gone} "
         "settings mutations_sync = 1"
     )
-    built = project.dbt("build", "--select", "source:recommender+")
+    built = project.dbt("build", "--selector", "after_training")
     looks = [["query", sql] for sql in (MART, SIMILAR, WITHHELD)]
     *found, again, lists = project.many([*looks, score, ["query", LISTS]])
     assert again.returncode == 0, again.stderr

@@ -23,7 +23,7 @@ from python_jobs.dbt.project import DbtOptions
 from python_jobs.errors import UserError
 
 SERVER = DbtOptions(target="server")
-MARTS = "dbt build --select source:recommender+ --target server"
+MARTS = "dbt build --selector after_training --target server"
 
 
 @pytest.fixture
