@@ -10,9 +10,8 @@ import tempfile
 import click
 
 from python_jobs.cli import cli
-from python_jobs.errors import UserError
+from python_jobs.errors import INTERRUPTED, UserError
 
-INTERRUPTED = 130
 WORDS = "Interrupted. `python_jobs runs` shows what is current; half of a run never is."
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 DISK_WORDS = (

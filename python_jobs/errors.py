@@ -4,6 +4,8 @@ from __future__ import annotations
 
 REFUSED = 3
 """Exit code of a run that the gate did not let go live."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell has it."""
 
 
 class UserError(Exception):
@@ -35,4 +37,4 @@ class UserError(Exception):
 class InterruptedWithNewsError(UserError):
     """Ctrl-C where there is more to say than that it came."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED

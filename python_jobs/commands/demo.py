@@ -10,7 +10,7 @@ import click
 
 from python_jobs.commands.options import dbt_options, mlflow_options, setting, user_id
 from python_jobs.commands.session import tracked_session
-from python_jobs.dbt.project import DbtOptions, Question
+from python_jobs.dbt.project import DbtOptions, DbtProject
 from python_jobs.errors import UserError
 
 EMBEDDED = "embedded"
@@ -41,12 +41,16 @@ def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     Example:
         python_jobs demo --user 7
     """
-    from python_jobs.commands.steps import REFRESH, SEED, dashboards_follow, run_steps
+    from python_jobs.commands.steps import REFRESH, SEED, dashboards_follow, kept_dbt, run_steps
 
-    dbt = on_an_embedded_target(dbt)
+    dbt = typed_or_embedded(dbt)
     # For the steps, and for what this process reads of what they built.
     os.environ[LABEL] = SAMPLE
-    run_steps((SEED, *REFRESH, *dashboards_follow(dbt)), dbt)
+    dbt.require_profile()
+    dbt.require_writable()
+    with kept_dbt(dbt) as kept:
+        require_the_samples_place(kept.project())
+        run_steps((SEED, *REFRESH, *dashboards_follow(dbt)), kept)
     with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
         from python_jobs.commands.list_screens import show_demo
         from python_jobs.commands.run_screens import show_outcomes
@@ -65,20 +69,21 @@ def command(user: int, experiment: str, model_name: str, dbt: DbtOptions) -> Non
     show_outcomes(outcomes, findings)
 
 
-def on_an_embedded_target(dbt: DbtOptions) -> DbtOptions:
-    """Return the options with the target that was typed, or else the embedded one.
+def typed_or_embedded(dbt: DbtOptions) -> DbtOptions:
+    """Return the options with the target that was typed, or else the embedded one."""
+    source = click.get_current_context().get_parameter_source("target")
+    typed = source is click.core.ParameterSource.COMMANDLINE
+    return replace(dbt, target=dbt.target if typed else EMBEDDED)
 
-    Elsewhere the sample would replace the raw tables.
+
+def require_the_samples_place(project: DbtProject) -> None:
+    """Refuse where the sample would replace the raw tables of others.
 
     Raises
     ------
     UserError
         If the target is a server's, or the raw tables are others than those of the sample.
     """
-    source = click.get_current_context().get_parameter_source("target")
-    typed = source is click.core.ParameterSource.COMMANDLINE
-    dbt = replace(dbt, target=dbt.target if typed else EMBEDDED)
-    project = Question(dbt).answer()
     if project.credentials.type != "chdb":
         raise UserError(
             f"The target {project.target} is a server, where the demo would write its sample over "
@@ -94,4 +99,3 @@ def on_an_embedded_target(dbt: DbtOptions) -> DbtOptions:
                 "Set raw_database to null and the tables' names back to run it; `python_jobs "
                 "pipeline` does the same with your tables.",
             )
-    return dbt

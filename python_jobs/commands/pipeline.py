@@ -29,8 +29,9 @@ def command(wanted: WantedModel, dbt: DbtOptions) -> None:
     Example:
         python_jobs pipeline --target server
     """
-    from python_jobs.commands.steps import dashboards_follow, refresh, run_steps
+    from python_jobs.commands.steps import dashboards_follow, kept_dbt, refresh, run_steps
 
     dbt.require_profile()
     dbt.require_writable()
-    run_steps((*refresh(wanted.words()), *dashboards_follow(dbt)), dbt)
+    with kept_dbt(dbt) as kept:
+        run_steps((*refresh(wanted.words()), *dashboards_follow(dbt)), kept)

@@ -30,10 +30,11 @@ def command(run_id: str, experiment: str, model_name: str, dbt: DbtOptions) -> N
     again = "current already" if run.current else "current again"
     click.echo(f"Run {run.run_id} (version {run.model_version}) is {again}.")
     warn(warnings)
-    from python_jobs.commands.steps import MARTS, dashboards_follow, run_steps
+    from python_jobs.commands.steps import MARTS, dashboards_follow, kept_dbt, run_steps
 
     snapshot = dashboards_follow(dbt)
     if not snapshot:
         click.echo("Dashboards follow with: dbt build --selector after_training")
         return
-    run_steps((MARTS, *snapshot), dbt)
+    with kept_dbt(dbt) as kept:
+        run_steps((MARTS, *snapshot), kept)

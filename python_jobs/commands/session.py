@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_jobs.dbt.project import DbtOptions, Question
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.dbt.question import Question
 from python_jobs.progress import Phases, shown_phases
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ def command(dbt: DbtOptions) -> None:
     Example:
         python_jobs snapshot
     """
-    from python_jobs.dbt.project import Question
+    from python_jobs.dbt.question import Question
     from python_jobs.snapshot.take import take_snapshot
     from python_jobs.warehouse.connection import require_embedded
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 
 from python_jobs.commands.dbt_step import run_dbt
+from python_jobs.dbt.kept import KeptDbt
 from python_jobs.dbt.project import DbtOptions
+from python_jobs.dbt.question import KNOWN, ON_STDIN
 from python_jobs.errors import REFUSED, UserError
 from python_jobs.snapshot.place import has_snapshot
 
@@ -83,38 +85,40 @@ def dashboards_follow(dbt: DbtOptions) -> tuple[Step, ...]:
     return (SNAPSHOT,) if has_snapshot(dbt.project_dir) else ()
 
 
-def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
-    """Run the steps one after the other, each in a process of its own; stop at the first failure.
+def kept_dbt(dbt: DbtOptions) -> KeptDbt:
+    """Return dbt for several steps, with this process's environment."""
+    return KeptDbt(dbt, {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **os.environ})
 
-    A process each, because the embedded database belongs to one process at a time. A training that
-    the gate refuses stops nothing: the marts follow the new raw data all the same.
+
+def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
+    """Run the steps one after the other; stop at the first failure.
+
+    A training that the gate refuses stops nothing: the marts follow the new raw data all the same.
 
     Parameters
     ----------
     steps
         What to run.
-    dbt
-        dbt's options.
+    kept
+        dbt, which reads the project once for all of them, and lets go of the embedded database,
+        which belongs to one process at a time, after each of its own.
 
     Raises
     ------
     StepError
         If a step fails, or, at the end, if the gate refused. What the step printed says why.
+    UserError
+        If dbt cannot read the project.
     """
+    dbt = kept.options
     if any(step.program == "dbt" for step in steps):
         click.echo(f"What dbt does is told in {dbt.log_file()}.", err=True)
-    environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **os.environ}
     refusal: StepError | None = None
     for number, step in enumerate(steps, start=1):
-        shown = shlex.join(step.words(dbt))
+        words = step.words(dbt)
+        shown = shlex.join(words)
         click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
-        # From this very environment, activated or not.
-        program = Path(sysconfig.get_path("scripts")) / step.program
-        command = [str(program), *step.words(dbt)[1:]]
-        if step.program == "dbt":
-            code = run_dbt(command, environment)
-        else:
-            code = subprocess.run(command, env=environment, check=False).returncode
+        code = run_dbt(kept, words[1:]) if step.program == "dbt" else run_job(words, kept)
         place = f"Step {number} of {len(steps)}"
         if code == REFUSED and step.program == TRAIN.program:
             refusal = RefusedStepError(
@@ -133,3 +137,17 @@ def run_steps(steps: Sequence[Step], dbt: DbtOptions) -> None:
             )
     if refusal:
         raise refusal
+
+
+def run_job(words: Sequence[str], kept: KeptDbt) -> int:
+    """Run a command of python_jobs, which is told what dbt knows, and return its exit code."""
+    # From this very environment, activated or not.
+    program = str(Path(sysconfig.get_path("scripts")) / words[0])
+    done = subprocess.run(
+        [program, *words[1:]],
+        env={**kept.environment, KNOWN: ON_STDIN},
+        input=kept.answer(),
+        text=True,
+        check=False,
+    )
+    return done.returncode

@@ -1,50 +1,71 @@
-"""What dbt says of a project, as JSON on stdout: run by :mod:`python_jobs.dbt.project`.
+"""What dbt says of a project, and then its commands on it, all of which it reads once for.
 
     python -m python_jobs.dbt.answers --target server
 
 In a process of its own, so that dbt's thousand modules load while the asking process loads others,
-and leave its memory when they have answered. The answer may hold a password: it goes through a
-pipe, and nowhere else.
+and leave its memory when they have answered. Lines of JSON go both ways. The first that matters is
+``{"answer": {…}}``; it may hold a password, and goes through a pipe and nowhere else. Each line on
+stdin is a command of dbt, ``["build", …]``; what dbt has to say is ``{"event": {…}}``, and the end
+of a command ``{"exit_code": 0}``. Where stdin ends, so does the process.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.dbt.project import Credentials
+from python_jobs.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
 
-QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-send-anonymous-usage-stats")
+    Tell = Callable[[dict[str, Any]], None]
+
+QUIET = ("--log-level", "none")
+"""What dbt has to say goes through events, and nothing to the terminal."""
+UNLOGGED = ("--log-level-file", "none", "--no-send-anonymous-usage-stats")
 
 
-def answer(arguments: list[str]) -> dict[str, Any]:
-    """Parse the project as ``dbt parse`` does (from its cache where nothing changed).
+def read(arguments: list[str], tell: Tell) -> Manifest | None:
+    """Parse the project as ``dbt parse`` does (from its cache where nothing changed), and tell it.
 
     Parameters
     ----------
     arguments
         dbt's own options.
+    tell
+        Gets the answer: ``error``, or the fields of :class:`python_jobs.dbt.project.DbtProject`.
 
     Returns
     -------
-    dict
-        ``error``, or the fields of :class:`python_jobs.dbt.project.DbtProject`.
+    Manifest or None
+        What dbt knows of the project; None where it cannot be read.
     """
     from dbt.cli.main import dbtRunner
+
+    command = ["parse", "--no-write-json", *QUIET, *UNLOGGED, *arguments]
+    result = dbtRunner(callbacks=[events(tell)]).invoke(command)
+    if not result.success:
+        tell({"answer": {"error": str(result.exception)}})
+        return None
+    tell({"answer": answer(result.result)})
+    return result.result
+
+
+def answer(manifest: Manifest) -> dict[str, Any]:
+    """Return what :class:`python_jobs.dbt.project.DbtProject` holds, of the project just read."""
     from dbt.config.runtime import load_profile
     from dbt.flags import get_flags
 
-    result = dbtRunner().invoke(["parse", "--no-write-json", *QUIET, *arguments])
-    if not result.success:
-        return {"error": str(result.exception)}
     flags = get_flags()
     profile = load_profile(flags.PROJECT_DIR, flags.VARS, flags.PROFILE, flags.TARGET)
     said = profile.credentials
@@ -56,9 +77,9 @@ def answer(arguments: list[str]) -> dict[str, Any]:
             for field in fields(Credentials)
             if hasattr(said, field.name)
         },
-        "models": models(result.result),
-        "sources": sources(result.result),
-        "failures": failures(result.result),
+        "models": models(manifest),
+        "sources": sources(manifest),
+        "failures": failures(manifest),
     }
 
 
@@ -86,11 +107,65 @@ def failures(manifest: Manifest) -> dict[str, tuple[str, str]]:
     }
 
 
-if __name__ == "__main__":
-    # Nothing but modules and the project is made in its second of life.
-    gc.disable()
-    # What dbt or a plugin prints must not get into the answer.
+def events(tell: Tell) -> Callable[[EventMsg], None]:
+    """Return a callback that tells of dbt's events what :mod:`python_jobs.commands.dbt_step` shows.
+
+    That is what is worth a line, debugging aside, and how far dbt is.
+    """
+
+    def told(event: EventMsg) -> None:
+        if event.info.level == "debug":
+            return
+        total = int(getattr(event.data, "total", 0) or 0)
+        about = {"level": event.info.level, "name": event.info.name, "msg": event.info.msg}
+        tell({"event": {**about, "total": total}})
+
+    return told
+
+
+def obey(manifest: Manifest, arguments: list[str], tell: Tell) -> int:
+    """Run a command of dbt on the project as it was read, and return what would be its exit code.
+
+    Parameters
+    ----------
+    manifest
+        What dbt knows of the project.
+    arguments
+        The command, such as ``["build", "--selector", "before_training"]``.
+    tell
+        Gets dbt's events.
+    """
+    from dbt.cli.main import dbtRunner
+
+    # The terminal's level would be the file's too.
+    logged = ("--log-level-file", os.environ.get("DBT_LOG_LEVEL_FILE", "debug"))
+    result = dbtRunner(manifest, callbacks=[events(tell)]).invoke([*QUIET, *logged, *arguments])
+    if result.success:
+        return 0
+    # An exception, of which dbt has told by an event, or nodes that failed.
+    return 2 if result.exception else 1
+
+
+def main() -> None:
+    """Read the project, and obey until stdin ends."""
+    lines = sys.stdout
+
+    def tell(line: dict[str, Any]) -> None:
+        print(json.dumps(line), file=lines, flush=True)
+
+    # What dbt or a plugin prints must not get between the lines.
     with redirect_stdout(sys.stderr):
-        found = answer(sys.argv[1:])
-    json.dump(found, sys.stdout)
-    gc.freeze()
+        # Nothing but modules and the project is made in its first second.
+        gc.disable()
+        manifest = read(sys.argv[1:], tell)
+        gc.freeze()
+        gc.enable()
+        for line in sys.stdin if manifest else ():
+            tell({"exit_code": obey(manifest, json.loads(line), tell)})
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

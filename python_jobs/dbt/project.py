@@ -7,11 +7,7 @@ vars and environment variables mean here what they mean to ``dbt run``.
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,76 +156,3 @@ class DbtProject:
                 "Run `dbt ls` to see what it has; python_jobs needs the models as shipped.",
             )
         return known[name]
-
-
-class Question:
-    """dbt reading the project in a process of its own; the asker may do something else meanwhile.
-
-    Parameters
-    ----------
-    options
-        dbt's options; they choose the project, the profile and the target.
-    """
-
-    def __init__(self, options: DbtOptions) -> None:
-        options.require_profile()
-        options.require_writable()
-        self._options = options
-        self._process = subprocess.Popen(
-            # -P: what lies in the working directory is data, whatever it is called.
-            [sys.executable, "-P", "-m", "python_jobs.dbt.answers", *options.arguments()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def answer(self) -> DbtProject:
-        """Wait for dbt's answer.
-
-        Raises
-        ------
-        UserError
-            If dbt finds no project, no profile, no such target, or an error in any of them.
-        KeyboardInterrupt
-            If Ctrl-C, which reaches both processes, ended the other one and was lost in this one:
-            Python ignores it in the middle of an import.
-        """
-        said, complaint = self._process.communicate()
-        # An interrupt while its interpreter starts ends the process in another way.
-        if self._process.returncode == -signal.SIGINT or complaint.endswith("KeyboardInterrupt\n"):
-            raise KeyboardInterrupt
-        if self._process.returncode:
-            last = (complaint.strip() or "it ended without a word").splitlines()[-1]
-            found: dict[str, Any] = {"error": last}
-        else:
-            found = json.loads(said)
-        if "error" in found:
-            raise UserError(
-                f"dbt cannot read the project: {found['error']}",
-                _parse_hint(self._options, found["error"]),
-            )
-        return DbtProject(
-            directory=Path(found["directory"]),
-            target=found["target"],
-            credentials=Credentials(**found["credentials"]),
-            models=_relations(found["models"]),
-            sources=_relations(found["sources"]),
-            failures=_relations(found["failures"]),
-        )
-
-
-def _relations(found: dict[str, Any]) -> dict[str, Relation]:
-    return {name: Relation(*place) for name, place in found.items()}
-
-
-def _parse_hint(options: DbtOptions, error: str) -> str:
-    project = options.project_dir or Path()
-    if not (project / "dbt_project.yml").is_file():
-        return "Run from the project's directory, or name it with --project-dir."
-    if "profile" in error:
-        return (
-            "Run `dbt debug` with the same options to see what dbt sees. A missing profile: "
-            "`cp profiles.yml.example profiles.yml`."
-        )
-    return "`dbt parse` with the same options says it too, without building anything."

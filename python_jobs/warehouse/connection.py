@@ -15,7 +15,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from python_jobs.dbt.project import Credentials, DbtOptions, DbtProject, Question
+from python_jobs.dbt.project import Credentials, DbtOptions, DbtProject
+from python_jobs.dbt.question import Question
 from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
 from python_jobs.warehouse import replicas

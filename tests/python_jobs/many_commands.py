@@ -34,7 +34,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.httpclient import HttpClient
 
 from python_jobs.__main__ import main as python_jobs
-from python_jobs.dbt.project import DbtOptions, DbtProject, Question
+from python_jobs.dbt.project import DbtOptions, DbtProject
+from python_jobs.dbt.question import Question
 
 
 def ask_dbt_once() -> None:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from python_jobs.dbt.project import DbtOptions, Question
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.dbt.question import Question
 from tests.python_jobs.conftest import SCRIPTS, rows_of
 
 STATE = """
@@ -186,6 +187,7 @@ def test_one_user_or_one_movie_still_trains(odd_marts, alone):
 
 def test_an_interrupt_of_dbts_process_is_an_interrupt(empty_project):
     question = Question(DbtOptions(empty_project.directory, empty_project.directory))
+    assert question._process is not None
     question._process.send_signal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         question.answer()

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from python_jobs.dbt.project import DbtOptions, Question
+from python_jobs.dbt.project import DbtOptions
+from python_jobs.dbt.question import Question
 from python_jobs.dbt.relation import Relation
 from tests.python_jobs.conftest import REPOSITORY, Project, rows_of
 

@@ -1,9 +1,8 @@
 """The steps of `pipeline` and `demo`: where they run, in which order, and what a failure says."""
 
-import json
-import os
 import re
 import shutil
+from io import StringIO
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -19,7 +18,10 @@ from python_jobs.commands.steps import (
     StepError,
     run_steps,
 )
+from python_jobs.dbt.kept import Event, KeptDbt
 from python_jobs.dbt.project import DbtOptions
+from python_jobs.dbt.question import Question
+from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
 
 SERVER = DbtOptions(target="server")
@@ -41,15 +43,16 @@ def ran(monkeypatch):
 
     monkeypatch.setattr("python_jobs.commands.steps.subprocess.run", run)
     monkeypatch.setattr(
-        "python_jobs.commands.steps.run_dbt", lambda command, _: run(command).returncode
+        "python_jobs.commands.steps.run_dbt", lambda _, words: run(["dbt", *words]).returncode
     )
+    monkeypatch.setattr("python_jobs.commands.steps.KeptDbt.answer", lambda _: "")
     return commands
 
 
 def _fail(ran, step, code, steps=REFRESH):
     ran.codes = {step: code}
     with pytest.raises(StepError) as failed:
-        run_steps(steps, SERVER)
+        run_steps(steps, KeptDbt(SERVER, {}))
     assert failed.value.exit_code == code
     return failed.value
 
@@ -140,34 +143,74 @@ def test_where_dbts_words_are_is_said(demo, ran, capsys):
 
 
 EVENTS = [
-    ("info", "LogStartLine", "1 of 2 START sql table model", {}),
-    ("info", "LogModelResult", "1 of 2 OK created", {"index": 1, "total": 2}),
-    ("warn", "LogTestResult", "2 of 2 WARN 3 keys", {"index": 2, "total": 2}),
-    ("info", "Formatting", "", {}),
-    ("info", "PrintEvent", "8 of 33,914 stay out.", {}),
-    ("error", "RunResultError", "Failure in test keys\n  Got 3 results", {}),
-    ("info", "StatsLine", "Done. PASS=1 WARN=1 ERROR=1", {}),
+    ("info", "LogStartLine", "1 of 2 START sql table model", 2),
+    ("info", "LogModelResult", "1 of 2 OK created", 2),
+    ("warn", "LogTestResult", "2 of 2 WARN 3 keys", 2),
+    ("info", "Formatting", "", 0),
+    ("info", "PrintEvent", "8 of 33,914 stay out.", 0),
+    ("error", "RunResultError", "Failure in test keys\n  Got 3 results", 0),
+    ("info", "StatsLine", "Done. PASS=1 WARN=1 ERROR=1", 0),
 ]
 SHOWN = """2 of 2 WARN 3 keys
 8 of 33,914 stay out.
 Failure in test keys
   Got 3 results
 Done. PASS=1 WARN=1 ERROR=1
-no event
 """
 
 
-def test_of_dbt_only_warnings_failures_and_the_end_are_shown(tmp_path, capsys):
-    said = [
-        json.dumps({"info": {"level": level, "name": name, "msg": msg}, "data": data})
-        for level, name, msg, data in EVENTS
-    ]
-    program = tmp_path / "dbt"
-    lines = "\n".join([*said, "no event"])
-    program.write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\nexit 2\n")
-    program.chmod(0o755)
-    assert run_dbt([str(program), "build"], {"PATH": os.environ["PATH"]}) == 2
+class Says(KeptDbt):
+    """A dbt that says the events and fails."""
+
+    def run(self, _, on_event):
+        for event in EVENTS:
+            on_event(dict(zip(("level", "name", "msg", "total"), event, strict=True)))
+        return 2
+
+
+def test_of_dbt_only_warnings_failures_and_the_end_are_shown(capsys):
+    assert run_dbt(Says(DbtOptions(), {}), ["build"]) == 2
     assert capsys.readouterr() == (SHOWN, "")
+
+
+def test_dbt_reads_the_project_once_for_all_its_commands_and_for_the_jobs(
+    empty_project, tmp_path, monkeypatch
+):
+    project = empty_project.copy(tmp_path)
+    options = DbtOptions(tmp_path, tmp_path)
+    said: list[Event] = []
+    with KeptDbt(options, project.environment) as kept:
+        asked = kept.project()
+        assert asked.model("mart_movies") == Relation("analytics", "mart_movies")
+        for file in (tmp_path / "models").rglob("*.yml"):
+            file.write_text("- [", encoding="utf-8")
+        words = ["compile", "--select", "mart_movies", "--no-introspect", *options.arguments()]
+        assert kept.run(words, said.append) == 0
+        assert any("with" in event["msg"] for event in said)
+        assert kept.run(["compile", "--selector", "x", *options.arguments()], said.append) == 2
+        assert "Could not find selector named x" in said[-1]["msg"]
+        assert [event["level"] for event in said].count("error") == 1
+        assert (tmp_path / "target/manifest.json").is_file()
+        # A job asks nobody.
+        monkeypatch.setenv("DATAFLIX_DBT_ANSWER", "on stdin")
+        monkeypatch.setattr("sys.stdin", StringIO(kept.answer()))
+        assert Question(options).answer() == asked
+        # One that was killed says so by its exit code, as any process does.
+        assert kept._process is not None
+        kept._process.kill()
+        assert kept.run(words, said.append) == -9
+
+
+def test_a_project_that_dbt_cannot_read_is_said_once(empty_project, tmp_path):
+    project = empty_project.copy(tmp_path)
+    (tmp_path / "models/broken.yml").write_text("- [", encoding="utf-8")
+    said: list[Event] = []
+    with (
+        KeptDbt(DbtOptions(tmp_path, tmp_path), project.environment) as kept,
+        pytest.raises(UserError, match=r"dbt cannot read the project: [^?]*broken\.yml"),
+    ):
+        kept.run(["build"], said.append)
+    assert not [event for event in said if event["level"] == "error"]
 
 
 def test_the_demo_runs_embedded_whatever_the_environment_says(demo, ran, monkeypatch):
