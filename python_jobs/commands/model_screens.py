@@ -33,6 +33,8 @@ def show_training(report: TrainReport, tracking: Tracking) -> None:
     ending = "converged" if metrics["converged"] else "stopped at the limit"
     iterations = f"{metrics['iterations']:.0f} iterations, {ending}"
     table.add_row("factors", f"k = {run.params['n_components']}, {iterations}")
+    if "warm_start" in run.params:
+        table.add_row("started from", run.params["warm_start"])
     table.add_row("all cells", f"RMSE {metrics['rmse']:.4f}, MAE {metrics['mae']:.4f}")
     table.add_row(
         "observed", f"RMSE {metrics['rmse_observed']:.4f}, MAE {metrics['mae_observed']:.4f}"

@@ -144,6 +144,16 @@ def max_shrink_option(command: Command) -> Command:
     return add(command)
 
 
+def warm_start_option(command: Command) -> Command:
+    """Add ``--warm-start``, which `train` and `pipeline` have."""
+    add = setting(
+        "--warm-start",
+        "Go on from the factors of what is live, in a tenth of the iterations.",
+        is_flag=True,
+    )
+    return add(command)
+
+
 def warn(warnings: list[str]) -> None:
     """Print what was left undone, on stderr."""
     for warning in warnings:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import click
 
 from python_jobs.commands.model_options import model_options
-from python_jobs.commands.options import dbt_options
+from python_jobs.commands.options import dbt_options, warm_start_option
 from python_jobs.commands.wanted_model import LIVE, WantedModel
 from python_jobs.dbt.project import DbtOptions
 
 
 @click.command("pipeline")
 @model_options(like=LIVE)
+@warm_start_option
 @dbt_options
-def command(wanted: WantedModel, dbt: DbtOptions) -> None:
+def command(wanted: WantedModel, warm_start: bool, dbt: DbtOptions) -> None:
     """Refresh everything, as a scheduler does: dbt build, train, dbt build of what depends on it.
 
     Every model is built and tested once: what depends on a published run, after the training. Where
@@ -33,5 +34,6 @@ def command(wanted: WantedModel, dbt: DbtOptions) -> None:
 
     dbt.require_profile()
     dbt.require_writable()
+    words = [*wanted.words(), *(["--warm-start"] if warm_start else [])]
     with kept_dbt(dbt) as kept:
-        run_steps((*refresh(wanted.words()), *dashboards_follow(dbt)), kept)
+        run_steps((*refresh(words), *dashboards_follow(dbt)), kept)

@@ -13,10 +13,11 @@ from python_jobs.commands.options import (
     max_shrink_option,
     mlflow_options,
     setting,
+    warm_start_option,
     warn,
 )
 from python_jobs.commands.session import tracked_session
-from python_jobs.commands.wanted_model import WantedModel
+from python_jobs.commands.wanted_model import DEFAULTS, LIVE, WantedModel
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.evaluation.limits import Limits
 from python_jobs.jobs.options import Experiment, TrainOptions
@@ -38,6 +39,7 @@ KERNELS = (
     "Whether to judge it first, and gate it.",
     default=TrainOptions.evaluate,
 )
+@warm_start_option
 @setting(
     "--tolerance",
     "Share of the NDCG@10 of the champion's settings that may be lost.",
@@ -70,6 +72,7 @@ def command(
     keep: int,
     publish: bool,
     evaluate: bool,
+    warm_start: bool,
     tolerance: float,
     max_drop: float,
     max_shrink: float,
@@ -85,6 +88,9 @@ def command(
     A model that the gate refuses is not published, and the exit code is 3: one that ranks worse
     than the champion's settings or the most popular movies do, far below what the champion had, or
     that learned from a mart that has shrunk.
+
+    With --warm-start it has the settings of what is live unless others are told, and learns from
+    random numbers where nothing is live.
 
     With --experiment-share it goes live for so many of the users, beside what is live; `score`
     keeps that up, and `promote` or any other training ends it. docs/outcomes.md has more.
@@ -107,6 +113,8 @@ def command(
         from python_jobs.evaluation.gate import refusal
         from python_jobs.jobs.train import train
 
+        if warm_start and wanted == WantedModel(DEFAULTS, {}):
+            wanted = WantedModel(LIVE, {})
         settings, origin = wanted.settings(job)
         options = TrainOptions(
             settings=settings,
@@ -114,6 +122,7 @@ def command(
             top=top,
             publish=publish,
             evaluate=evaluate,
+            warm_start=warm_start,
             force=force,
             limits=Limits(tolerance, max_drop, max_shrink),
             keep=keep,

@@ -12,8 +12,13 @@ from scipy.sparse import csr_matrix
 from python_jobs.evaluation.baselines import most_popular, pure_svd
 from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lists, judged_users
+from python_jobs.model.factorization import Factorization
+from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.stacked import fit as fit_model
+from python_jobs.model.stacked import fold_in_users
+from python_jobs.model.warm_start import Start
+from python_jobs.model.weighting import weigh
 from python_jobs.ranking.top_n import top_n
 from python_jobs.ranking.variety import Variety
 
@@ -30,6 +35,10 @@ class Assessment:
     model: Evaluation
     baselines: dict[str, Evaluation]
     """``popularity`` and ``puresvd``, the latter of the rank of the model's largest member."""
+    fitted: Factorization
+    """The model's fit on the training part."""
+    started_at: Evaluation | None = None
+    """Where the fit goes on from other factors, what these were worth; None where it does not."""
 
     def metrics(self) -> dict[str, float]:
         """Return everything flat, the baselines' metrics under ``<baseline>_<metric>``."""
@@ -39,23 +48,50 @@ class Assessment:
         return flat
 
 
-def assess(holdout: Holdout, settings: Settings, genres: csr_matrix | None = None) -> Assessment:
+def assess(
+    holdout: Holdout,
+    settings: Settings,
+    genres: csr_matrix | None = None,
+    start: Start | None = None,
+) -> Assessment:
     """Fit the settings and the baselines on the training part, and judge them on the rest.
 
-    ``genres``, movies × genres, are those of :func:`evaluate_lists`.
+    Parameters
+    ----------
+    holdout, settings
+        The split, and what is judged.
+    genres
+        Movies × genres, as for :func:`evaluate_lists`.
+    start
+        Factors to go on from, which have not seen what is held out; None to start afresh.
     """
     rank = choose_rank(*holdout.train.shape, max(settings.ranks))
     baselines: dict[str, Callable[[csr_matrix], Factors]] = {
         "popularity": most_popular,
         "puresvd": lambda train: pure_svd(train, rank),
     }
+    fitted = fit_model(holdout.train, holdout.train_timestamps, settings, start=start)
     return Assessment(
-        model=evaluate_settings(settings, holdout, genres),
+        model=evaluate_factors(fitted.W, fitted.H, holdout, genres, settings.diversity),
         baselines={
             name: evaluate_factors(*fit(holdout.train), holdout, genres)
             for name, fit in baselines.items()
         },
+        fitted=fitted,
+        started_at=None if start is None else _evaluate_start(start, settings, holdout, genres),
     )
+
+
+def _evaluate_start(
+    start: Start, settings: Settings, holdout: Holdout, genres: csr_matrix | None
+) -> Evaluation:
+    """Judge factors as they are, users folded in by the training part."""
+    train, timestamps = holdout.train, holdout.train_timestamps
+    pasts = None if start.P is None else latest_pasts(train, timestamps, settings)
+    weighed = weigh(train, timestamps, settings)
+    H = np.vstack([start.H, start.Q])
+    W = fold_in_users(weighed, pasts, H, start.P, settings)
+    return evaluate_factors(W, H, holdout, genres, settings.diversity)
 
 
 def evaluate_factors(

@@ -65,7 +65,8 @@ class Verdict:
     """What speaks against it, in words; empty where it may go live."""
     champion_ndcg: float | None = None
     """NDCG@10 of the champion's settings, fitted anew on the same split: the champion's factors
-    may have seen the holdout. None where they are the new run's own."""
+    may have seen the holdout. Of a run that starts warm, that of what it started from. None where
+    the settings are the new run's own."""
     champion_recorded: float | None = None
 
     @property
@@ -113,11 +114,15 @@ def judge(
         return Verdict()
     ndcg = assessment.model.metrics[HEADLINE]
     champion_ndcg = None
-    if champion.settings != settings:
+    words = "the champion's settings"
+    if assessment.started_at:
+        champion_ndcg = assessment.started_at.metrics[HEADLINE]
+        words = "the factors it started from"
+    elif champion.settings != settings:
         champion_ndcg = evaluate_settings(champion.settings, holdout, genres).metrics[HEADLINE]
     reasons = (
         *shrunk(champion.size, size, limits.max_shrink),
-        *_worse(ndcg, champion, champion_ndcg, limits),
+        *_worse(ndcg, champion, champion_ndcg, words, limits),
         *_below_popularity(ndcg, assessment.baselines["popularity"].metrics[HEADLINE]),
     )
     return Verdict(reasons, champion_ndcg, champion.recorded)
@@ -159,12 +164,12 @@ def shrunk(before: Size, now: Size, max_shrink: float) -> list[str]:
 
 
 def _worse(
-    ndcg: float, champion: Champion, champion_ndcg: float | None, limits: Limits
+    ndcg: float, champion: Champion, champion_ndcg: float | None, words: str, limits: Limits
 ) -> list[str]:
     reasons = []
     if champion_ndcg is not None and ndcg < champion_ndcg * (1 - limits.tolerance):
         reasons.append(
-            f"its NDCG@10 on held-out interactions is {ndcg:.4f}, that of the champion's settings "
+            f"its NDCG@10 on held-out interactions is {ndcg:.4f}, that of {words} "
             f"(version {champion.version}) {champion_ndcg:.4f} (--tolerance is "
             f"{limits.tolerance:.0%})"
         )

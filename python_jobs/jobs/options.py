@@ -47,6 +47,8 @@ class TrainOptions:
     """How much worse than what is live it may be."""
     keep: int = 5
     """Model versions whose lists are kept for rollbacks, the current one included."""
+    warm_start: bool = False
+    """Whether the fit goes on from the factors of what is live, where there is something."""
     experiment: Experiment | None = None
     """The experiment in which it goes live; None where it goes live for everyone."""
 

@@ -16,6 +16,7 @@ from python_jobs.interactions.dataset import Dataset
 from python_jobs.jobs.naming import fit_params
 from python_jobs.model.factorization import Factorization
 from python_jobs.model.settings import Settings
+from python_jobs.model.warm_start import MovieFactors
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.tracking.record import ModelRecord, Summary
 from python_jobs.tracking.registry import register_model
@@ -81,10 +82,12 @@ def log_run(
     asked: Mapping[str, object],
     metrics: dict[str, float],
     tags: dict[str, str],
+    judged: Factorization | None = None,
 ) -> TrainingRun:
     """Log the active run, register its model, and return the run as it may be published.
 
-    ``asked`` is logged beside the settings: what else the job was told to do.
+    ``asked`` is logged beside the settings: what else the job was told to do. ``judged`` is the fit
+    on the training part of a split by time.
     """
     users, movies = interactions.matrix.shape
     last = datetime.fromtimestamp(interactions.last_interacted_at.max() / 1000, UTC).isoformat()
@@ -107,6 +110,7 @@ def log_run(
         fingerprints=interactions.fingerprints,
         summary=Summary(settings, params, metrics),
         P=fitted.P,
+        judged=MovieFactors(interactions.movie_ids, judged.H, judged.P) if judged else None,
     )
     about = {"run_id": run_id, "mart": interactions.relation, "last_interacted_at": last, **tags}
     log_record(tracking, record, about)

@@ -29,6 +29,7 @@ from python_jobs.jobs.new_movies import read_new_movies
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.pictures import log_run_pictures
 from python_jobs.jobs.recording import SHOWN, fit_metrics, log_run, run_tags, size_of_run
+from python_jobs.jobs.warm_start import find_start
 from python_jobs.model.factorization import Factorization
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.stacked import fit, steps
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from python_jobs.model.settings import Settings
+    from python_jobs.model.warm_start import Start
     from python_jobs.progress import Phases
     from python_jobs.publishing.history import PublishedRun
     from python_jobs.tracking.store import Tracking
@@ -103,6 +105,9 @@ def train(
         weights = [settings.watched_weight for settings in compared]
         interactions = read_interactions(warehouse, weights, bar)
     require_top(options.top, interactions.movie_ids.size)
+    start = None
+    if options.warm_start:
+        start = find_start(tracking, live, options.settings, interactions)
     recommendable = read_recommendable(warehouse, interactions.movie_ids)
     shown = count_recommendable(warehouse)
     if beside and options.experiment:
@@ -116,16 +121,22 @@ def train(
         **({"experiment": experiment.name} if experiment else {}),
     }
     name = train_name(options.settings, options.origin, interactions.matrix.shape)
+    if start and start.fit:
+        name += ", warm"
     with tracked_run(tracking, name, tags) as run_id:
         with phases.phase("evaluate"):
             genres = read_genres(warehouse, interactions.movie_ids)
-            assessment, verdict = assess_and_judge(champion, interactions, options, genres, shown)
-        with phases.phase("fit", total=steps(options.settings)) as bar:
+            assessment, verdict = assess_and_judge(
+                champion, interactions, options, genres, shown, start.judged if start else None
+            )
+        begun_at = start.fit if start else None
+        with phases.phase("fit", total=steps(options.settings, begun_at)) as bar:
             fitted = fit(
                 interactions.matrix,
                 interactions.last_interacted_at,
                 options.settings,
                 bar.advance,
+                begun_at,
             )
             weighed = weighed_by(interactions, options.settings)
         with phases.phase("metrics"):
@@ -133,6 +144,8 @@ def train(
         with phases.phase("log"):
             asked = {"made_by": name, "protocol": "temporal", "top": options.top, SHOWN: shown}
             asked |= asdict(options.limits)
+            if start:
+                asked["warm_start"] = start.words
             run = log_run(
                 tracking,
                 run_id,
@@ -143,6 +156,7 @@ def train(
                 asked,
                 metrics,
                 tags,
+                assessment.fitted if assessment else None,
             )
             log_run_pictures(warehouse, tracking, interactions.movie_ids, fitted.H, assessment)
         goes_live = options.publish and (verdict.passed or options.force)
@@ -226,16 +240,18 @@ def assess_and_judge(
     options: TrainOptions,
     genres: csr_matrix | None = None,
     shown: int | None = None,
+    start: Start | None = None,
 ) -> tuple[Assessment | None, Verdict]:
     """Judge the settings on a temporal holdout, beside the baselines and the champion.
 
-    ``shown`` is how many movies may be shown to somebody.
+    ``shown`` is how many movies may be shown to somebody, and ``start`` what the judged fit goes on
+    from.
     """
     size = Size(*interactions.matrix.shape, interactions.matrix.nnz, shown)
     holdout = split(interactions) if options.evaluate else None
     if holdout is None:
         return None, judge_unmeasured(champion, size, options.limits, wanted=options.evaluate)
-    assessment = assess(holdout, options.settings, genres)
+    assessment = assess(holdout, options.settings, genres, start)
     if champion and champion.settings.watched_weight != options.settings.watched_weight:
         # The same cells are held out; they only count differently.
         theirs = interactions.under(champion.settings.watched_weight)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.model.settings import Settings, choose_rank
+from python_jobs.model.warm_start import Start, new_columns
 from python_jobs.model.weighting import require_finite
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ class Factorization:
 
 
 def factorize(
-    matrix: csr_matrix, settings: Settings, on_member: Callable[[], None] | None = None
+    matrix: csr_matrix,
+    settings: Settings,
+    on_member: Callable[[], None] | None = None,
+    start: Start | None = None,
 ) -> Factorization:
     """Fit scikit-learn's NMF, once for each member, and stack the factors.
 
@@ -71,6 +75,8 @@ def factorize(
         Ranks, seed, iterations, initialisation, regularisation and scaling.
     on_member
         Called after each member's fit.
+    start
+        Where to go on from; None for scikit-learn's own initialisation.
 
     Returns
     -------
@@ -93,9 +99,15 @@ def factorize(
 
     scaled, norms = scale_users(matrix, settings)
     W_blocks, models = [], []
+    ranks = [choose_rank(*matrix.shape, rank) for rank in settings.ranks]
+    ends = np.cumsum(ranks)
     with on_all_cores(scaled) as fast:
-        for member, rank in enumerate(settings.ranks):
-            model, W = _fit_member(fast, settings, choose_rank(*matrix.shape, rank), member)
+        for member, rank in enumerate(ranks):
+            begun = None
+            if start is not None:
+                block = start.H[ends[member] - rank : ends[member]]
+                begun = _begun(scaled, block, start.known, settings)
+            model, W = _fit_member(fast, settings, rank, member, begun)
             W_blocks.append(W)
             models.append(model)
             require_finite(settings, W, model.components_)
@@ -130,27 +142,43 @@ def fold_in(rows: csr_matrix, H: NDArray[np.float32], settings: Settings) -> NDA
         Non-negative; zeros for a user without interactions. Each row has the same bits for any
         number of threads, and for one user as for all of them.
     """
+    scaled, norms = scale_users(rows, settings)
+    ranks = member_ranks(settings, H.shape[0])
+    blocks = np.split(H, np.cumsum(ranks)[:-1])
+    return _stack_users([_nearest(scaled, block, settings.alpha) for block in blocks], norms)
+
+
+def _nearest(rows: csr_matrix, H: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
+    """Return the W, rows × k, whose product with H is nearest to the rows, each on its own."""
     from python_jobs.compiled import over_users
     from python_jobs.model.fold_in_kernel import fold_in_users
 
-    scaled, norms = scale_users(rows, settings)
-    ranks = member_ranks(settings, H.shape[0])
-    blocks = np.split(H.astype(np.float64), np.cumsum(ranks)[:-1])
-    W_blocks = [np.empty((scaled.shape[0], rank), np.float32) for rank in ranks]
-    for block, W in zip(blocks, W_blocks, strict=True):
-        with one_blas_thread():
-            gram = block @ block.T
-        # What scikit-learn's `alpha_W` adds.
-        gram[np.diag_indices_from(gram)] += settings.alpha * H.shape[1]
+    tall = H.astype(np.float64)
+    W = np.empty((rows.shape[0], H.shape[0]), np.float32)
+    with one_blas_thread():
+        gram = tall @ tall.T
+    # What scikit-learn's `alpha_W` adds.
+    gram[np.diag_indices_from(gram)] += alpha * H.shape[1]
 
-        def solve(span: slice, block: Any = block, gram: Any = gram, W: Any = W) -> None:
-            targets = np.ascontiguousarray(scaled[span] @ block.T)
-            found = np.zeros_like(targets)
-            fold_in_users(found, gram, targets, FOLD_IN_ITERATIONS, FOLD_IN_TOLERANCE)
-            W[span] = found
+    def solve(span: slice) -> None:
+        targets = np.ascontiguousarray(rows[span] @ tall.T)
+        found = np.zeros_like(targets)
+        fold_in_users(found, gram, targets, FOLD_IN_ITERATIONS, FOLD_IN_TOLERANCE)
+        W[span] = found
 
-        over_users(solve, scaled.shape[0])
-    return _stack_users(W_blocks, norms)
+    over_users(solve, rows.shape[0])
+    return W
+
+
+def _begun(
+    scaled: csr_matrix, H: NDArray[np.float32], known: NDArray[np.bool_], settings: Settings
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the W and H that a member goes on from: users folded in, then new movies."""
+    W = _nearest(scaled, H, settings.alpha)
+    H = H.copy()
+    if not known.all():
+        H[:, ~known] = _nearest(new_columns(scaled, known), W.T, settings.alpha).T
+    return W, H
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
@@ -212,14 +240,19 @@ def member_ranks(settings: Settings, total: int) -> list[int]:
 
 
 def _fit_member(
-    matrix: csr_matrix, settings: Settings, rank: int, member: int
+    matrix: csr_matrix,
+    settings: Settings,
+    rank: int,
+    member: int,
+    begun: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
 ) -> tuple[Any, NDArray[np.float32]]:
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
 
+    W, H = begun or (None, None)
     model = NMF(
         n_components=rank,
-        init=settings.init,
+        init="custom" if begun else settings.init,
         max_iter=settings.max_iter,
         random_state=settings.random_state + member,
         alpha_W=settings.alpha,
@@ -227,7 +260,7 @@ def _fit_member(
     with warnings.catch_warnings(), one_blas_thread():
         # Reported as the metric `converged`, where it can be compared between runs.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model, model.fit_transform(matrix)
+        return model, model.fit_transform(matrix, W=W, H=H)
 
 
 def _stack_users(

@@ -22,6 +22,7 @@ from python_jobs.model.factorization import Factorization, factorize, fold_in, o
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings
 from python_jobs.model.transitions import Transitions, fit_transitions
+from python_jobs.model.warm_start import Start, iterations
 from python_jobs.model.weighting import require_finite, weigh
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def fit(
     timestamps: NDArray[np.int64],
     settings: Settings,
     on_step: Callable[[], None] | None = None,
+    start: Start | None = None,
 ) -> Factorization:
     """Fit what the settings say.
 
@@ -48,21 +50,28 @@ def fit(
         All of them count. Without transitions it is NMF, to the bit.
     on_step
         Called as often as :func:`steps` says.
+    start
+        Where to go on from, with fewer iterations, see :mod:`python_jobs.model.warm_start`; None to
+        start from random numbers.
 
     Raises
     ------
     UserError
         If the settings make numbers that are too large to count with.
     """
-    fitted = factorize(weigh(matrix, timestamps, settings), settings, on_step)
+    if start is not None:
+        settings = iterations(settings)
+    fitted = factorize(weigh(matrix, timestamps, settings), settings, on_step, start)
     if not settings.transition_rank:
         return fitted
-    transitions = fit_transitions(matrix, timestamps, settings, on_step)
+    transitions = fit_transitions(matrix, timestamps, settings, on_step, start)
     return stack(fitted, transitions, latest_pasts(matrix, timestamps, settings), settings)
 
 
-def steps(settings: Settings) -> int:
+def steps(settings: Settings, start: Start | None = None) -> int:
     """Return how many steps a fit has."""
+    if start is not None:
+        settings = iterations(settings)
     transitions = settings.transition_seeds * settings.transition_iterations
     return len(settings.ranks) + (transitions if settings.transition_rank else 0)
 

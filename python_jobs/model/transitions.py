@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from python_jobs.model.factorization import one_blas_thread
 from python_jobs.model.pasts import Histories
 from python_jobs.model.settings import Settings
+from python_jobs.model.warm_start import Start
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -59,6 +60,7 @@ def fit_transitions(
     timestamps: NDArray[np.int64],
     settings: Settings,
     on_iteration: Callable[[], None] | None = None,
+    start: Start | None = None,
 ) -> Transitions:
     """Fit P and Q by multiplicative updates, one model for each seed, and stack them.
 
@@ -71,6 +73,8 @@ def fit_transitions(
         |X|², so that it means the same for any number of interactions and any memory.
     on_iteration
         Called after each iteration of each seed.
+    start
+        Where to go on from; None for random numbers.
 
     Returns
     -------
@@ -91,8 +95,11 @@ def fit_transitions(
     # Numbers that are too large are refused where the model is whole.
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for seed in range(settings.transition_seeds):
-            random = np.random.default_rng(settings.random_state + seed)
-            P, Q = (random.random((matrix.shape[1], rank), np.float32) for _ in range(2))
+            if start is None:
+                random = np.random.default_rng(settings.random_state + seed)
+                P, Q = (random.random((matrix.shape[1], rank), np.float32) for _ in range(2))
+            else:
+                P, Q = start.transitions(seed, settings.transition_seeds)
             losses = []
             for _ in range(settings.transition_iterations):
                 losses.append(_iterate(histories, P, Q))

@@ -4,6 +4,8 @@ Artifacts of a run, all in its root:
 
 - ``user_features.npy`` (users × k) and ``movie_features.npy`` (k × movies), float32;
 - ``movie_pasts.npy`` (movies × the rank of transitions), float32, only of a model that has them;
+- ``judged_movie_features.npy`` and ``judged_movie_pasts.npy``: the same of the fit on the training
+  part by which the run was judged, for a run that starts warm; only where it was judged by time;
 - ``user_ids.npy`` and ``movie_ids.npy``, uint64, in the order of the factors;
 - ``user_fingerprints.npy``, uint64, see :class:`ModelRecord`;
 - ``model.json``: what of the run the jobs need besides, a few hundred bytes;
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.model.settings import Settings
+from python_jobs.model.warm_start import MovieFactors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +31,8 @@ FORMAT = 3
 """Version of the artifacts; 1 had ids and settings in ``metadata.json`` alone, and 2 no
 ``movie_pasts.npy``."""
 SUMMARY, METADATA, PASTS = "model.json", "metadata.json", "movie_pasts.npy"
+JUDGED = "judged_"
+"""What the names of a judged fit's arrays begin with."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,9 @@ class ModelRecord:
     P: NDArray[np.float32] | None = None
     """What a movie of the past brings to the last features of H, movies × their number; None of a
     model without transitions."""
+    judged: MovieFactors | None = None
+    """H and P of the fit by which it was judged; None where it was not, and of models of earlier
+    releases."""
 
 
 def save_record(record: ModelRecord, about: dict[str, Any], folder: Path) -> None:
@@ -79,6 +87,10 @@ def save_record(record: ModelRecord, about: dict[str, Any], folder: Path) -> Non
     np.save(folder / "movie_features.npy", record.H)
     if record.P is not None:
         np.save(folder / PASTS, record.P)
+    if record.judged is not None:
+        np.save(folder / f"{JUDGED}movie_features.npy", record.judged.H)
+        if record.judged.P is not None:
+            np.save(folder / f"{JUDGED}{PASTS}", record.judged.P)
     np.save(folder / "user_ids.npy", record.user_ids)
     np.save(folder / "movie_ids.npy", record.movie_ids)
     np.save(folder / "user_fingerprints.npy", record.fingerprints)
@@ -113,7 +125,11 @@ def load_record(folder: Path) -> ModelRecord:
         )
         summary = summary_of(found)
     P = np.load(folder / PASTS) if summary.settings.transition_rank else None
-    return ModelRecord(W, H, user_ids, movie_ids, fingerprints, summary, P)
+    judged = None
+    if (path := folder / f"{JUDGED}movie_features.npy").exists():
+        theirs = None if P is None else np.load(folder / f"{JUDGED}{PASTS}")
+        judged = MovieFactors(movie_ids, np.load(path), theirs)
+    return ModelRecord(W, H, user_ids, movie_ids, fingerprints, summary, P, judged)
 
 
 def summary_of(found: dict[str, Any]) -> Summary:
