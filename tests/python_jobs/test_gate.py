@@ -44,6 +44,7 @@ def _judged(ndcg, popularity=0.1, champion=CHAMPION, size=SIZE, limits=None):
     assessment: Any = SimpleNamespace(
         model=SimpleNamespace(metrics={"ndcg_at_10": ndcg}),
         baselines={"popularity": SimpleNamespace(metrics={"ndcg_at_10": popularity})},
+        started_at=None,
     )
     return judge(champion, size, Settings(), assessment, NO_HOLDOUT, limits or Limits())
 
