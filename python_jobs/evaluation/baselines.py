@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.model.factorization import one_blas_thread
+from python_jobs.model.threaded_matrix import on_all_cores
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -49,15 +50,29 @@ def pure_svd(train: csr_matrix, rank: int) -> tuple[NDArray[np.float32], NDArray
     tuple
         W = R Q, users × rank, and H = Q', rank × movies, of any sign.
     """
-    from scipy.sparse.linalg import svds
-
     scores = train.astype(np.float64)
     if min(scores.shape) == 1:
         right = np.linalg.svd(scores.toarray(), full_matrices=False)[2]
+        left = scores @ right.T
     else:
-        # A fixed start makes ARPACK's result the same each time.
-        start = np.ones(min(scores.shape))
-        with one_blas_thread():
-            right = svds(scores, k=rank, v0=start)[2]
-    left = scores @ right.T
+        with on_all_cores(scores) as fast, one_blas_thread():
+            right = _right_vectors(fast, rank)
+            left = fast @ np.ascontiguousarray(right.T)
     return np.ascontiguousarray(left, np.float32), np.ascontiguousarray(right, np.float32)
+
+
+def _right_vectors(scores: csr_matrix, rank: int) -> NDArray[np.float64]:
+    """Return the right singular vectors, rank × movies, by products with columns only."""
+    from scipy.sparse.linalg import LinearOperator, svds
+
+    transposed = scores.T
+    operator = LinearOperator(
+        scores.shape,
+        matvec=lambda vector: (scores @ vector.reshape(-1, 1)).ravel(),
+        rmatvec=lambda vector: (transposed @ vector.reshape(-1, 1)).ravel(),
+        matmat=lambda columns: scores @ columns,
+        rmatmat=lambda columns: transposed @ columns,
+        dtype=np.float64,
+    )
+    # A fixed start makes ARPACK's result the same each time.
+    return np.asarray(svds(operator, k=rank, v0=np.ones(min(scores.shape)))[2])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, random_array
+from scipy.sparse.linalg import svds
 
 from python_jobs.evaluation.baselines import most_popular, pure_svd
+from python_jobs.model.threaded_matrix import WORTH_IT
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,15 @@ def test_pure_svd_is_the_best_approximation_of_its_rank(scores: csr_matrix) -> N
     left, values, right = np.linalg.svd(scores.toarray().astype(np.float64), full_matrices=False)
     expected = (left[:, :5] * values[:5]) @ right[:5]
     np.testing.assert_allclose(W @ H, expected, atol=1e-5)
+
+
+def test_pure_svd_on_all_cores_has_the_bits_of_scipys_own() -> None:
+    matrix = csr_matrix(random_array((3_000, 400), density=0.15, rng=np.random.default_rng(3)))
+    assert matrix.nnz > WORTH_IT
+    right = svds(matrix, k=4, v0=np.ones(400))[2]
+    W, H = pure_svd(matrix, 4)
+    np.testing.assert_array_equal(H, right.astype(np.float32))
+    np.testing.assert_array_equal(W, (matrix @ right.T).astype(np.float32))
 
 
 def test_pure_svd_is_the_same_each_time(scores: csr_matrix) -> None:
