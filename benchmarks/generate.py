@@ -13,7 +13,11 @@ versions of a random generator matter. What is planted:
 A user draws three times as often as needed and keeps the first distinct movies: nobody rates a
 movie twice, and hits are seen by many without being seen by all.
 
+One rating in a hundred is kept back for the day after: a fifth of those of each twentieth user, who
+is one of those that were there on that day.
+
     python -m benchmarks.generate 1m          (in the scratch project)
+    python -m benchmarks.generate 1m day      what came on the day after
 """
 
 from __future__ import annotations
@@ -60,6 +64,10 @@ SIZES = {
         Size("100m", 480_000, 17_770, 100_000_000, 0.03),
     )
 }
+LOADED_AT = "_loaded_at"
+"""Column of the raw tables that says when a row was loaded."""
+FIRST_LOAD, DAY_AFTER = "2020-01-01", "2020-01-02"
+IS_OF_DAY = "user_id % 20 = 7 and cityHash64(user_id, movie_id, 'day') % 5 = 0"
 KEYS = {
     "movies": "movie_id",
     "users": "user_id",
@@ -73,9 +81,22 @@ def generate(size: Size) -> None:
     client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
     client.command("create database raw")
     for name, query in queries(size).items():
+        kept = f"not ({IS_OF_DAY})" if name == "ratings" else "true"
         client.command(
-            f"create table raw.{name} engine = MergeTree order by {KEYS[name]} as {query}"
+            f"create table raw.{name} engine = MergeTree order by {KEYS[name]} as "
+            f"select *, {_time(FIRST_LOAD)} as {LOADED_AT} from ({query}) where {kept}"
         )
+    client.close()
+
+
+def add_day(size: Size) -> None:
+    """Load what the day after brought: the ratings that were kept back, at that day's time."""
+    client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
+    client.command(
+        f"insert into raw.ratings select user_id, movie_id, rating, {_time(DAY_AFTER)} "
+        f"+ toIntervalSecond(cityHash64(user_id, movie_id) % 86400), {_time(DAY_AFTER)} "
+        f"from ({ratings(size)}) where {IS_OF_DAY}"
+    )
     client.close()
 
 
@@ -167,6 +188,10 @@ def ratings(size: Size) -> str:
     """
 
 
+def _time(day: str) -> str:
+    return f"toDateTime64('{day}', 3, 'UTC')"
+
+
 def _uniform(what: str) -> str:
     """Return a number in (0, 1) that depends on the arguments alone."""
     return f"((cityHash64({what}) % 16777216 + 0.5) / 16777216)"
@@ -189,4 +214,4 @@ def _rank(draw: str, movies: int, flatness: float, top: float) -> str:
 
 
 if __name__ == "__main__":
-    generate(SIZES[sys.argv[1]])
+    (add_day if sys.argv[2:] == ["day"] else generate)(SIZES[sys.argv[1]])

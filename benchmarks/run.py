@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generate import Size
-from benchmarks.scratch import TRANSITION_RANK, Cost, Scratch
+from benchmarks.generate import LOADED_AT, Size
+from benchmarks.scratch import TRANSITION_RANK, Cost, Scratch, phases_of
 from python_jobs.commands.steps import REFRESH
 
 USUAL_UP_TO, PEERS_UP_TO = 1_000_000, 20_000_000
@@ -30,6 +30,8 @@ WITH_TRANSITIONS = (
     "--set", f"transition_rank={TRANSITION_RANK}", "--no-evaluate", "--no-publish",
 )  # fmt: skip
 """A training that learns order too, and changes nothing."""
+JUDGED = (("python_jobs", "evaluate"), ("python_jobs", "tune", "--minutes", "1"))
+"""What judges and changes nothing that is live."""
 COUNTS = """
 import json, sys, clickhouse_connect
 client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
@@ -42,15 +44,24 @@ def measure_size(size: Size, directory: Path, say: Callable[[str], None]) -> dic
     """Make a size's data, run the pipeline and its steps over it, and the peers beside them."""
     scratch = Scratch.make(directory)
     say(f"{size.name}: generating {size.interactions:,} interactions")
+    scratch.name_load_time(LOADED_AT)
     scratch.python("-m", "benchmarks.generate", size.name)
     say(f"{size.name}: python_jobs pipeline")
-    pipeline = scratch.run("python_jobs", "pipeline")
+    first = scratch.night()
+    say(f"{size.name}: python_jobs pipeline --warm-start, a day later")
+    scratch.python("-m", "benchmarks.generate", size.name, "day")
+    second = scratch.night("--warm-start")
     steps = []
     for step in REFRESH:
         command = " ".join((step.program, *step.arguments))
         say(f"{size.name}: {command}")
         steps.append({"command": command, **scratch.run(step.program, *step.arguments)})
-    metrics = scratch.training_metrics()
+    phases = phases_of(scratch.training_metrics())
+    judged = {}
+    for program, *options in JUDGED:
+        command = " ".join((program, *options))
+        say(f"{size.name}: {command}")
+        judged[f"`{command}`"] = scratch.run(program, *options)
     say(f"{size.name}: the charts' queries")
     charts = results_of(scratch, "-m", "benchmarks.dashboards")
     interactions, recommendations = results_of(scratch, "-c", COUNTS)
@@ -59,11 +70,12 @@ def measure_size(size: Size, directory: Path, say: Callable[[str], None]) -> dic
         "movies": size.movies,
         "interactions": interactions,
         "recommendations": recommendations,
-        "pipeline": pipeline,
+        **first,
+        "second": second,
         "steps": steps,
-        "phases": phases_of(metrics),
+        "steps_phases": phases,
+        "judged": judged,
         "charts": charts,
-        "metrics": {k: v for k, v in metrics.items() if not k.startswith("phase_")},
     }
     if size.interactions <= USUAL_UP_TO:
         say(f"{size.name}: the usual recipe")
@@ -84,19 +96,6 @@ def results_of(scratch: Scratch, *arguments: str) -> Any:
     """Return what a program of the benchmark's own wrote into ``result.json``."""
     scratch.python(*arguments)
     return json.loads((scratch.directory / "result.json").read_text())
-
-
-def phases_of(metrics: dict[str, float]) -> dict[str, Cost]:
-    """Return wall and CPU seconds and peak memory of each phase that was logged."""
-    phases: dict[str, Cost] = {}
-    for key, value in metrics.items():
-        for ending in ("_cpu_seconds", "_seconds", "_peak_rss_mib"):
-            if key.startswith("phase_") and key.endswith(ending):
-                name = key.removeprefix("phase_").removesuffix(ending)
-                field = "wall_seconds" if ending == "_seconds" else ending.removeprefix("_")
-                phases.setdefault(name, {})[field] = value
-                break
-    return phases
 
 
 def measure_startup(directory: Path) -> dict[str, Cost]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from python_jobs.progress import MEBIBYTE
 
@@ -45,6 +47,29 @@ class Scratch:
                 shutil.copy(source, target)
         shutil.copy(REPOSITORY / "profiles.yml.example", directory / "profiles.yml")
         return cls(directory)
+
+    def name_load_time(self, column: str) -> None:
+        """Set the var that says when a raw row was loaded."""
+        settings = self.directory / "dbt_project.yml"
+        text, unset = settings.read_text(), "  raw_loaded_at: null\n"
+        if unset not in text:
+            raise ValueError(f"{settings} has no line {unset!r}")
+        settings.write_text(text.replace(unset, f"  raw_loaded_at: {column}\n"))
+
+    def night(self, *options: str) -> dict[str, Any]:
+        """Measure `python_jobs pipeline`, with what dbt says of its mart and `train` of itself."""
+        said = self.directory / "logs/dbt.log"
+        said.unlink(missing_ok=True)
+        whole = self.run("python_jobs", "pipeline", *options)
+        ended = rf"{MART.replace('.', '`.`')}` \.* \[OK in ([0-9.]+)s\]"
+        (mart,) = re.findall(ended, re.sub("\x1b\\[[0-9]*m", "", said.read_text()))
+        metrics = self.training_metrics()
+        return {
+            "pipeline": whole,
+            "mart_seconds": float(mart),
+            "phases": phases_of(metrics),
+            "metrics": {k: v for k, v in metrics.items() if not k.startswith("phase_")},
+        }
 
     def run(self, program: str, *arguments: str) -> Cost:
         """Measure a program of this Python's environment, dbt or python_jobs."""
@@ -79,6 +104,19 @@ class Scratch:
         names = ("user_features.npy", "movie_features.npy")
         found = (self.directory.glob(f"mlruns/**/{name}") for name in names)
         return [str(max(files, key=lambda file: file.stat().st_mtime)) for files in found]
+
+
+def phases_of(metrics: dict[str, float]) -> dict[str, Cost]:
+    """Return wall and CPU seconds and peak memory of each phase that was logged."""
+    phases: dict[str, Cost] = {}
+    for key, value in metrics.items():
+        for ending in ("_cpu_seconds", "_seconds", "_peak_rss_mib"):
+            if key.startswith("phase_") and key.endswith(ending):
+                name = key.removeprefix("phase_").removesuffix(ending)
+                field = "wall_seconds" if ending == "_seconds" else ending.removeprefix("_")
+                phases.setdefault(name, {})[field] = value
+                break
+    return phases
 
 
 def measured(

@@ -15,8 +15,7 @@ from benchmarks.ordered_peers import ridge_scores
 from benchmarks.page import anchor, render
 from benchmarks.peers import compare
 from benchmarks.quality_peers import Peer, tune
-from benchmarks.run import phases_of
-from benchmarks.scratch import measured
+from benchmarks.scratch import measured, phases_of
 from benchmarks.usual_recipe import all_cells, recommend
 from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.reconstruction import reconstruction_metrics
@@ -142,8 +141,11 @@ def test_the_page_shows_the_pipeline_and_what_it_is_made_of():
         "interactions": 2_000_000,
         "recommendations": 20_000,
         "pipeline": cost(33.3, 1234.0),
+        "mart_seconds": 8.0,
         "steps": steps,
+        "steps_phases": phases,
         "phases": phases,
+        "judged": {"`python_jobs evaluate`": cost(25.0)},
         "metrics": {"iterations": 200.0, "converged": 0.0, "sparsity": 99.0, **errors},
         "usual": {"phases": usual, "errors": errors, "errors_of_our_factors": errors},
         "charts": {"fast": {"median": 0.01}, "slow (mart_users)": {"median": 0.625}},
@@ -158,12 +160,21 @@ def test_the_page_shows_the_pipeline_and_what_it_is_made_of():
             "lists": {"identical": 999, "tied": 1, "different": 0},
         },
     }
+    size["second"] = {
+        "pipeline": cost(11.1),
+        "mart_seconds": 0.75,
+        "phases": phases | {"fit": cost(0.4)},
+        "metrics": {"iterations": 20.0},
+    }
     startup = {"`python_jobs --help`": cost(0.05)}
     made = {"measured_at": "2026-11-24 12:00", "machine": {"cores": "2"}, "startup": startup}
     page = render({**made, "sizes": {"20m": size}})
     for row in (
-        "| 20 M interactions | 33.30 | 66.60 | 1,234 | 2.00 | 10.00 | 1.00 |",
-        "| **`python_jobs pipeline`** | 33.30 | 66.60 | 1,234 |",
+        "| 20 M interactions, first night | 33.30 | 66.60 | 1,234 | 8.00 | 2.00 | 10.00 | 1.00 |",
+        "| 20 M interactions, the night after | 11.10 | 22.20 | 100 | 0.75 | 0.20 | 10.00 | 1.00 |",
+        "| **`python_jobs pipeline`**, first night | 33.30 | 66.60 | 1,234 |",
+        "| **`python_jobs pipeline --warm-start`**, the night after | 11.10 | 22.20 | 100 |",
+        "| `python_jobs evaluate` | 25.00 | 50.00 | 100 |",
         "| `python_jobs train` | 9.00 | 18.00 | 100 |",
         "| – novel | 0.50 | 1.00 | 100 |",
         "| together | 50.00 | 5.50 | 9.1 |",
