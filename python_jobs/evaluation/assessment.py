@@ -39,6 +39,16 @@ class Assessment:
         return flat
 
 
+@dataclass(frozen=True)
+class Measured:
+    """An assessment, with what the gate compares it to."""
+
+    assessment: Assessment
+    champion_ndcg: float | None
+    """NDCG@10 of the champion's settings on the same split; None where there is no champion, or
+    they are the same."""
+
+
 def assess(holdout: Holdout, settings: Settings, genres: csr_matrix | None = None) -> Assessment:
     """Fit the settings and the baselines on the training part, and judge them on the rest.
 

@@ -14,6 +14,7 @@ Artifacts of a run, all in its root:
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,36 @@ class Summary:
     params: dict[str, str]
     metrics: dict[str, float]
     """As they were logged when it was trained."""
+
+
+@dataclass(frozen=True)
+class Users:
+    """Some of a model's users."""
+
+    W: NDArray[np.float32]
+    """Their factors, users × k."""
+    ids: NDArray[np.uint64]
+    """Ascending."""
+    fingerprints: NDArray[np.uint64]
+    """See :class:`ModelRecord`."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model as it comes from a fit."""
+
+    H: NDArray[np.float32]
+    """Movie factors, k × movies."""
+    P: NDArray[np.float32] | None
+    """As :class:`ModelRecord` has it."""
+    model: Any
+    """The fitted ``sklearn.decomposition.NMF``, or a ``FeatureUnion`` of several."""
+    iterations: int
+    """Iterations that the solver used, at least 1."""
+    converged: bool
+    """Whether it stopped because it had converged and not at ``max_iter``."""
+    users: Callable[[], Iterator[Users]]
+    """Returns all of its users, in parts, by ascending ids."""
 
 
 @dataclass(frozen=True)
