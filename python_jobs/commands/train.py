@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from python_jobs.commands.engine_options import WantedEngine, engine_options
 from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
     PART,
@@ -61,6 +62,7 @@ KERNELS = (
     "Name of the experiment, which decides who is in it; a new one by default.",
     metavar="NAME",
 )
+@engine_options
 @setting("--force", "Go live even if the gate refuses; recorded.", is_flag=True)
 @mlflow_options
 @dbt_options
@@ -75,6 +77,7 @@ def command(
     max_shrink: float,
     experiment_share: float | None,
     experiment_name: str | None,
+    engine: WantedEngine,
     force: bool,
     experiment: str,
     model_name: str,
@@ -119,7 +122,8 @@ def command(
             keep=keep,
             experiment=told,
         )
-        report = train(job.warehouse, job.tracking, job.live, options, job.phases)
+        with engine.begun(job) as begun:
+            report = train(job.warehouse, job.tracking, job.live, options, job.phases, begun)
     show_training(report, job.tracking)
     warn(report.warnings)
     if publish and not report.published:
