@@ -163,9 +163,7 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Workers]:
         if scheduler is None:
             scheduler = _begun_here(stack, workers or 2)
         try:
-            client = distributed.Client(
-                scheduler, timeout=SECONDS_TO_CONNECT, set_as_default=False, name="dataflix"
-            )
+            client = distributed.Client(scheduler, timeout=SECONDS_TO_CONNECT, name="dataflix")
         except (OSError, ValueError, TypeError) as error:
             raise UserError(
                 f"The scheduler at {scheduler} cannot be reached: {_why(error)}.",

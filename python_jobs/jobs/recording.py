@@ -16,7 +16,7 @@ from python_jobs.interactions.stamp import Stamp
 from python_jobs.jobs.naming import fit_params
 from python_jobs.model.settings import Settings
 from python_jobs.publishing.history import TrainingRun
-from python_jobs.tracking.record import ModelRecord, Summary, TrainedModel
+from python_jobs.tracking.record import ModelParts, Summary, TrainedModel
 from python_jobs.tracking.registry import register_model
 from python_jobs.tracking.store import Tracking, log_mart, log_metrics, log_params, log_record
 from python_jobs.warehouse.connection import Warehouse
@@ -102,17 +102,9 @@ def log_run(
     log_metrics(metrics)
     log_mart(extent.relation, extent.interactions, last)
     about = {"run_id": run_id, "mart": extent.relation, "last_interacted_at": last, **tags}
-    (users,) = model.users()
-    record = ModelRecord(
-        W=users.W,
-        H=model.H,
-        user_ids=users.ids,
-        movie_ids=extent.movie_ids,
-        fingerprints=users.fingerprints,
-        summary=Summary(settings, params, metrics),
-        P=model.P,
-    )
-    log_record(tracking, record, about)
+    summary = Summary(settings, params, metrics)
+    parts = ModelParts(model.H, model.P, extent.movie_ids, summary, model.users)
+    log_record(tracking, parts, about)
     version = register_model(tracking, run_id, model.model, shape[1], own)
     return TrainingRun(
         run_id=run_id,

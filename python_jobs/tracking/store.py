@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
-from python_jobs.tracking.record import ModelRecord, save_record
+from python_jobs.tracking.record import ModelParts, save_record
 from python_jobs.warehouse.explained_errors import root_cause
 
 if TYPE_CHECKING:
@@ -189,12 +189,12 @@ def log_trial(
         mlflow.log_metric("validation_ndcg_at_10", ndcg)
 
 
-def log_record(tracking: Tracking, record: ModelRecord, about: dict[str, Any]) -> None:
+def log_record(tracking: Tracking, model: ModelParts, about: dict[str, Any]) -> None:
     """Log a model's factors, ids and settings as artifacts of the active run."""
     import mlflow
 
     with TemporaryDirectory() as directory:
-        save_record(record, about, Path(directory))
+        save_record(model, about, Path(directory))
         with artifacts_stored(tracking):
             mlflow.log_artifacts(directory)
 
