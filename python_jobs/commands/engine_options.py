@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from python_jobs.commands.options import Command, setting
+from python_jobs.commands.options import Command, NumberRange, setting
+from python_jobs.errors import UserError
 
 if TYPE_CHECKING:
     from python_jobs.commands.session import TrackedSession
+    from python_jobs.distributed.checkpoints import State
     from python_jobs.jobs.engine import Engine
 
 PROCESS, DASK = "process", "dask"
@@ -27,9 +29,29 @@ class WantedEngine:
     name: str
     scheduler: str | None
     workers: int | None
+    resume: str | None
+    """The run that is gone on with."""
+    minutes: float
+    """Between two checkpoints."""
+
+    def state(self, job: TrackedSession) -> State | None:
+        """Return what the run was that is gone on with; None where that is none.
+
+        Raises
+        ------
+        UserError
+            If it is none that can be gone on with.
+        """
+        if not self.resume:
+            return None
+        from python_jobs.distributed.checkpoints import state_of
+        from python_jobs.tracking.kept_files import KeptFiles, require_unfinished
+
+        require_unfinished(job.tracking, self.resume)
+        return state_of(KeptFiles(job.tracking, self.resume))
 
     @contextmanager
-    def begun(self, job: TrackedSession) -> Iterator[Engine | None]:
+    def begun(self, job: TrackedSession, resumed: State | None) -> Iterator[Engine | None]:
         """Reach Dask's workers for the length of a ``with`` block; None where it is this process.
 
         Raises
@@ -51,11 +73,17 @@ class WantedEngine:
                 f"{workers.dashboard or 'none'}",
                 err=True,
             )
-            yield DaskEngine(job.warehouse, workers)
+            engine = DaskEngine(job.warehouse, workers, job.tracking, self.minutes * 60, resumed)
+            try:
+                yield engine
+            except UserError as error:
+                if engine.kept:
+                    error.hint += f" `--resume {engine.kept}` goes on from where it was last kept."
+                raise
 
 
 def engine_options(command: Command) -> Command:
-    """Add ``--engine``, ``--scheduler`` and ``--workers`` as one ``engine`` argument."""
+    """Add ``--engine`` and the options that go with it as one ``engine`` argument."""
 
     @setting(
         "--engine",
@@ -69,12 +97,30 @@ def engine_options(command: Command) -> Command:
         "Of --engine dask: begin so many workers on this machine instead, to try it.",
         type=click.IntRange(min=1),
     )
+    @setting(
+        "--resume",
+        "Of --engine dask: go on with the run that died, from its last checkpoint.",
+        metavar="RUN_ID",
+    )
+    @setting(
+        "--checkpoint-minutes",
+        "Of --engine dask: minutes between two checkpoints.",
+        type=NumberRange(0),
+        default=5.0,
+    )
     @wraps(command)
     def wrapped(
-        *args: Any, engine: str, scheduler: str | None, workers: int | None, **kwargs: Any
+        *args: Any,
+        engine: str,
+        scheduler: str | None,
+        workers: int | None,
+        resume: str | None,
+        checkpoint_minutes: float,
+        **kwargs: Any,
     ) -> Any:
         _check(engine, scheduler, workers)
-        return command(*args, engine=WantedEngine(engine, scheduler, workers), **kwargs)
+        wanted = WantedEngine(engine, scheduler, workers, resume, checkpoint_minutes)
+        return command(*args, engine=wanted, **kwargs)
 
     return wrapped
 
@@ -90,8 +136,7 @@ def _check(engine: str, scheduler: str | None, workers: int | None) -> None:
     if engine == DASK and (scheduler is None) == (workers is None):
         raise click.UsageError("--engine dask goes with one of --scheduler and --workers.")
     source = click.get_current_context().get_parameter_source
-    typed = [
-        name for name in ("scheduler", "workers") if source(name) is ParameterSource.COMMANDLINE
-    ]
+    ours = ("scheduler", "workers", "resume", "checkpoint_minutes")
+    typed = [name for name in ours if source(name) is ParameterSource.COMMANDLINE]
     if engine == PROCESS and typed:
-        raise click.UsageError(f"--{typed[0]} goes with --engine dask.")
+        raise click.UsageError(f"--{typed[0].replace('_', '-')} goes with --engine dask.")

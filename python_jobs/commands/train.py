@@ -110,7 +110,8 @@ def command(
         from python_jobs.evaluation.gate import refusal
         from python_jobs.jobs.train import train
 
-        settings, origin = wanted.settings(job)
+        resumed = engine.state(job)
+        settings, origin = wanted.settings(job, resumed.settings if resumed else None)
         options = TrainOptions(
             settings=settings,
             origin=origin,
@@ -121,8 +122,9 @@ def command(
             limits=Limits(tolerance, max_drop, max_shrink),
             keep=keep,
             experiment=told,
+            resume=engine.resume,
         )
-        with engine.begun(job) as begun:
+        with engine.begun(job, resumed) as begun:
             report = train(job.warehouse, job.tracking, job.live, options, job.phases, begun)
     show_training(report, job.tracking)
     warn(report.warnings)

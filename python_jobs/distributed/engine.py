@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
+from python_jobs.distributed.checkpoints import SECONDS, Checkpoints, State, require_same
 from python_jobs.distributed.cluster import Handle, summed
 from python_jobs.distributed.evaluation import assess
 from python_jobs.distributed.fit import Fitted, fit
@@ -34,6 +35,7 @@ from python_jobs.interactions.recommendable import Recommendable, short_lists
 from python_jobs.interactions.stamp import read_stamp
 from python_jobs.model.settings import Settings
 from python_jobs.publishing.rows import ListRules, tables_without_users
+from python_jobs.tracking.kept_files import KeptFiles
 from python_jobs.tracking.record import TrainedModel, Users
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from python_jobs.interactions.dataset import Dataset
     from python_jobs.progress import Bar, Phases
     from python_jobs.publishing.staging import Tables
+    from python_jobs.tracking.store import Tracking
     from python_jobs.warehouse.connection import Warehouse
 
 
@@ -52,6 +55,18 @@ class DaskEngine:
 
     warehouse: Warehouse
     workers: Workers
+    tracking: Tracking
+    seconds: float = SECONDS
+    """Between two checkpoints."""
+    resumed: State | None = None
+    """What the run was that is gone on with; None of a new one."""
+    log: list[Checkpoints] = field(default_factory=list)
+    """What the run keeps, once it has begun."""
+
+    @property
+    def kept(self) -> str:
+        """The run that can be gone on with; empty where there is none."""
+        return self.log[-1].files.run_id if self.log and self.log[-1].kept else ""
 
     def require(self, settings: Settings, champion: Settings | None, *, experiment: bool) -> None:
         """Refuse what would not be the same model, or not be done at all.
@@ -85,7 +100,11 @@ class DaskEngine:
         stamp = read_stamp(self.warehouse, self.warehouse.mart)
         movie_ids, cells = movies_of(self.warehouse)
         bar.expect(cells)
-        cuts = cut_users(self.warehouse, len(self.workers.places), cells)
+        if self.resumed:
+            require_same(self.resumed, cells, stamp)
+            cuts = self.resumed.cuts
+        else:
+            cuts = cut_users(self.warehouse, len(self.workers.places), cells)
         parts = [
             self.workers.submit(at, read_part, source, cut, movie_ids, list(weights), stamp)
             for at, cut in enumerate(cuts)
@@ -102,20 +121,44 @@ class DaskEngine:
             relation=str(self.warehouse.mart),
             stamp=stamp,
         )
-        return OnWorkers(self.warehouse, self.workers, source, extent, cuts, parts, facts)
+        return OnWorkers(self, source, extent, cuts, parts, facts)
 
 
 @dataclass(frozen=True)
 class OnWorkers:
     """The mart, on the workers."""
 
-    warehouse: Warehouse
-    workers: Workers
+    engine: DaskEngine
     source: Source
     extent: Extent
     cuts: list[Cut]
     parts: list[Handle]
     facts: list[Facts]
+    run_id: str = ""
+    """The run of MLflow that it is in."""
+
+    @property
+    def workers(self) -> Workers:
+        """The workers."""
+        return self.engine.workers
+
+    def within(self, run_id: str) -> OnWorkers:
+        """Return the same, in a run of MLflow."""
+        return replace(self, run_id=run_id)
+
+    def ended(self) -> list[str]:
+        """Forget what was kept in between; return what was left undone."""
+        return [warning for kept in self.engine.log if (warning := kept.remove())]
+
+    def _checkpoints(self, settings: Settings) -> Checkpoints:
+        if not self.engine.log:
+            extent = self.extent
+            state = State(settings, self.cuts, extent.interactions, extent.stamp)
+            files = KeptFiles(self.engine.tracking, self.run_id)
+            kept = self.engine.resumed is not None
+            found = Checkpoints(self.workers, files, state, self.engine.seconds, kept)
+            self.engine.log.append(found)
+        return self.engine.log[-1]
 
     def whole(self) -> NoReturn:
         """Refuse: it is on the workers."""
@@ -125,7 +168,8 @@ class OnWorkers:
         self, settings: Settings, champion: Settings | None, genres: csr_matrix | None
     ) -> Measured | None:
         """Judge settings on a temporal holdout, and the champion's where they are others."""
-        return assess(self.workers, self.parts, settings, champion, genres)
+        checkpoints = self._checkpoints(settings)
+        return assess(self.workers, self.parts, settings, champion, genres, checkpoints.of)
 
     def fit(self, settings: Settings, bar: Bar) -> FittedOnWorkers:
         """Fit what the settings say."""
@@ -136,7 +180,8 @@ class OnWorkers:
         ]
         sizes = [its.size for its in self.facts]
         movies = self.extent.movie_ids.size
-        fitted = fit(self.workers, weighed, sizes, movies, settings, bar.advance)
+        keeper = self._checkpoints(settings).of("fit", settings)
+        fitted = fit(self.workers, weighed, sizes, movies, settings, bar.advance, keeper)
         return FittedOnWorkers(self, weighed, fitted)
 
     def short_lists(self, recommendable: Recommendable | None, top: int) -> int:
@@ -217,7 +262,7 @@ class FittedOnWorkers:
             for at, part in enumerate(learned.parts)
         ]
         users = [its.size.users for its in learned.facts]
-        filler = Pieces(learned.warehouse, workers, run_id, pieces, users, phases, bar)
+        filler = Pieces(learned.engine.warehouse, workers, run_id, pieces, users, phases, bar)
         rest = tables_without_users(
             H, H.shape[0], learned.extent.movie_ids, rules.recommendable, dataset, phases
         )

@@ -100,7 +100,7 @@ def assess(
     settings: Settings,
     champion: Settings | None,
     genres: csr_matrix | None,
-    keepers: Callable[[str], Keeper | None] = lambda _: None,
+    keepers: Callable[[str, Settings], Keeper | None] = lambda *_: None,
     on_iteration: Callable[[], object] = lambda: None,
 ) -> Measured | None:
     """Judge settings, the baselines and the champion's settings on a temporal holdout.
@@ -112,7 +112,7 @@ def assess(
     settings, champion, genres
         As a :class:`python_jobs.jobs.engine.Learning` is asked.
     keepers
-        Returns where a fit of a name, ``evaluate`` or ``champion``, is kept.
+        Returns where a fit of a name, ``evaluate`` or ``champion``, and of settings is kept.
     on_iteration
         Called after each iteration of each fit.
 
@@ -126,7 +126,7 @@ def assess(
         return None
     rank = choose_rank(*split.shape, max(settings.ranks))
     assessment = Assessment(
-        model=split.judge_settings(settings, on_iteration, keepers("evaluate")),
+        model=split.judge_settings(settings, on_iteration, keepers("evaluate", settings)),
         baselines={
             "popularity": split.judge_popularity(),
             "puresvd": split.judge_pure_svd(rank),
@@ -137,5 +137,5 @@ def assess(
     if champion.watched_weight != settings.watched_weight:
         # The same cells are held out; they only count differently.
         split = Split.of(cluster, parts, champion.watched_weight, genres)
-    theirs = split.judge_settings(champion, on_iteration, keepers("champion"))
+    theirs = split.judge_settings(champion, on_iteration, keepers("champion", champion))
     return Measured(assessment, theirs.metrics[HEADLINE])

@@ -50,6 +50,14 @@ class Learning(Protocol):
         """How far it goes."""
         ...
 
+    def within(self, run_id: str) -> Learning:
+        """Return the same, in a run of MLflow; what is kept in between is kept there."""
+        ...
+
+    def ended(self) -> list[str]:
+        """Forget what was kept in between, since the run is whole; return what was left undone."""
+        ...
+
     def assess(
         self, settings: Settings, champion: Settings | None, genres: csr_matrix | None
     ) -> Measured | None:

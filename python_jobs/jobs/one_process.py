@@ -63,6 +63,14 @@ class InMemory:
         """Return all of it."""
         return self.interactions
 
+    def within(self, run_id: str) -> InMemory:  # noqa: ARG002
+        """Return the same: nothing is kept in between."""
+        return self
+
+    def ended(self) -> list[str]:
+        """Do nothing: nothing was kept in between."""
+        return []
+
     def assess(
         self, settings: Settings, champion: Settings | None, genres: csr_matrix | None
     ) -> Measured | None:

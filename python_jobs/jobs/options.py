@@ -47,6 +47,8 @@ class TrainOptions:
     """How much worse than what is live it may be."""
     keep: int = 5
     """Model versions whose lists are kept for rollbacks, the current one included."""
+    resume: str | None = None
+    """The run that it goes on with, which died; None for a new one."""
     experiment: Experiment | None = None
     """The experiment in which it goes live; None where it goes live for everyone."""
 

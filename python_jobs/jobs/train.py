@@ -26,6 +26,7 @@ from python_jobs.publishing.refusals import record_refusal
 from python_jobs.publishing.rows import ListRules, require_top
 from python_jobs.publishing.staging import Tables
 from python_jobs.ranking.variety import Variety
+from python_jobs.tracking.kept_files import require_unfinished
 from python_jobs.tracking.registry import load_summary
 from python_jobs.tracking.store import log_metrics, tracked_run
 
@@ -113,7 +114,10 @@ def train(
         **({"experiment": experiment.name} if experiment else {}),
     }
     name = train_name(options.settings, options.origin, extent.shape)
-    with tracked_run(tracking, name, tags) as run_id:
+    if options.resume:
+        name = require_unfinished(tracking, options.resume)
+    with tracked_run(tracking, name, tags, options.resume) as run_id:
+        learning = learning.within(run_id)
         with phases.phase("evaluate"):
             genres = read_genres(warehouse, extent.movie_ids)
             assessment, verdict = assess_and_judge(champion, learning, options, genres, shown)
@@ -168,6 +172,7 @@ def train(
         warnings = go_live(warehouse, tracking, published, live, options.keep)
     elif options.publish:
         warnings = record_refusal(warehouse, run, "train", verdict.reasons)
+    warnings += learning.ended()
     return TrainReport(
         run=run if experiment else published,
         learned_from=str(extent.stamp),

@@ -143,14 +143,19 @@ def artifacts_stored(tracking: Tracking) -> Iterator[None]:
 
 
 @contextmanager
-def tracked_run(tracking: Tracking, name: str, tags: dict[str, str]) -> Iterator[str]:
+def tracked_run(
+    tracking: Tracking, name: str, tags: dict[str, str], resume: str | None = None
+) -> Iterator[str]:
     """Keep an MLflow run for the length of a ``with`` block and yield its id.
+
+    ``resume`` is a run that is gone on with; None for a new one.
 
     It ends as FINISHED, as FAILED after an error, and as KILLED after Ctrl-C.
     """
     import mlflow
 
-    with mlflow.start_run(experiment_id=tracking.experiment_id, run_name=name, tags=tags) as active:
+    begun = {"run_id": resume} if resume else {"experiment_id": tracking.experiment_id}
+    with mlflow.start_run(**begun, run_name=name, tags=tags) as active:
         run_id = str(active.info.run_id)
         try:
             yield run_id
