@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from python_jobs.commands.engine_options import WantedEngine, engine_options
 from python_jobs.commands.model_options import model_options
 from python_jobs.commands.options import (
     PART,
@@ -63,6 +64,7 @@ KERNELS = (
     "Name of the experiment, which decides who is in it; a new one by default.",
     metavar="NAME",
 )
+@engine_options
 @setting("--force", "Go live even if the gate refuses; recorded.", is_flag=True)
 @mlflow_options
 @dbt_options
@@ -78,6 +80,7 @@ def command(
     max_shrink: float,
     experiment_share: float | None,
     experiment_name: str | None,
+    engine: WantedEngine,
     force: bool,
     experiment: str,
     model_name: str,
@@ -115,7 +118,8 @@ def command(
 
         if warm_start and wanted == WantedModel(DEFAULTS, {}):
             wanted = WantedModel(LIVE, {})
-        settings, origin = wanted.settings(job)
+        resumed = engine.state(job)
+        settings, origin = wanted.settings(job, resumed.settings if resumed else None)
         options = TrainOptions(
             settings=settings,
             origin=origin,
@@ -127,8 +131,10 @@ def command(
             limits=Limits(tolerance, max_drop, max_shrink),
             keep=keep,
             experiment=told,
+            resume=engine.resume,
         )
-        report = train(job.warehouse, job.tracking, job.live, options, job.phases)
+        with engine.begun(job, resumed) as begun:
+            report = train(job.warehouse, job.tracking, job.live, options, job.phases, begun)
     show_training(report, job.tracking)
     warn(report.warnings)
     if publish and not report.published:

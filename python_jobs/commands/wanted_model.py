@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_jobs.errors import UserError
 from python_jobs.jobs.options import Origin
 from python_jobs.model.settings import Settings
 from python_jobs.model.told_settings import as_pair, changed
@@ -28,8 +29,12 @@ class WantedModel:
     told: dict[str, Any]
     """What is changed."""
 
-    def settings(self, job: TrackedSession) -> tuple[Settings, Origin]:
+    def settings(
+        self, job: TrackedSession, resumed: Settings | None = None
+    ) -> tuple[Settings, Origin]:
         """Return the settings and their origin, and say it on stderr, unless all are defaults.
+
+        ``resumed`` are those of a run that is gone on with; whatever is told has to be the same.
 
         Raises
         ------
@@ -37,12 +42,22 @@ class WantedModel:
             If there is no such version, its artifacts are gone, or what was told does not go with
             its settings.
         """
+        if resumed:
+            return self._same(resumed), Origin("", self.told)
         whose, like, base = self._base(job)
         settings = changed(base, self.told)
         pairs = ", ".join(as_pair(*item) for item in self.told.items())
         if self.told or self.like != DEFAULTS:
             click.echo(f"settings: {whose}{', with ' if pairs else ''}{pairs}", err=True)
         return settings, Origin(like, self.told)
+
+    def _same(self, resumed: Settings) -> Settings:
+        if changed(resumed, self.told) != resumed or self.like != DEFAULTS:
+            raise UserError(
+                "A run is gone on with under its own settings, and others are given.",
+                "Leave out the options that say which model it is to be.",
+            )
+        return resumed
 
     def _base(self, job: TrackedSession) -> tuple[str, str, Settings]:
         from python_jobs.jobs.live import version_of

@@ -12,7 +12,6 @@ from scipy.sparse import csr_matrix
 from python_jobs.evaluation.baselines import most_popular, pure_svd
 from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lists, judged_users
-from python_jobs.model.factorization import Factorization
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.stacked import fit as fit_model
@@ -35,8 +34,11 @@ class Assessment:
     model: Evaluation
     baselines: dict[str, Evaluation]
     """``popularity`` and ``puresvd``, the latter of the rank of the model's largest member."""
-    fitted: Factorization
-    """The model's fit on the training part."""
+    H: NDArray[np.float32] | None = None
+    """Movie factors of the model's fit on the training part, k × movies; None where they are not
+    kept."""
+    P: NDArray[np.float32] | None = None
+    """What its transitions are made from; None where there are none."""
     started_at: Evaluation | None = None
     """Where the fit goes on from other factors, what these were worth; None where it does not."""
 
@@ -46,6 +48,16 @@ class Assessment:
         for name, baseline in self.baselines.items():
             flat |= {f"{name}_{metric}": value for metric, value in baseline.metrics.items()}
         return flat
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An assessment, with what the gate compares it to."""
+
+    assessment: Assessment
+    champion_ndcg: float | None
+    """NDCG@10 of the champion's settings on the same split, or of the factors that the fit goes on
+    from; None where there is no champion, or its settings are the same."""
 
 
 def assess(
@@ -77,7 +89,8 @@ def assess(
             name: evaluate_factors(*fit(holdout.train), holdout, genres)
             for name, fit in baselines.items()
         },
-        fitted=fitted,
+        H=fitted.H,
+        P=fitted.P,
         started_at=None if start is None else _evaluate_start(start, settings, holdout, genres),
     )
 

@@ -56,16 +56,38 @@ def of_popularity(lists: Lists, train: csr_matrix) -> dict[str, float]:
         What was learned from, CSR, users × movies.
     """
     counts = np.bincount(train.indices, minlength=train.shape[1])
+    users = int(np.count_nonzero(np.diff(train.indptr)))
+    recommended = np.bincount(lists[lists >= 0], minlength=counts.size)
+    values = values_of_popularity(lists, counts, users)
+    return {"gini_index": gini(recommended)} | means(values)
+
+
+def values_of_popularity(
+    lists: Lists, counts: NDArray[np.integer], users: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return ``novelty`` and ``long_tail_share`` of each list that has movies.
+
+    Parameters
+    ----------
+    lists
+        As for :func:`of_popularity`; they may be of some of the users.
+    counts
+        Interactions with each movie, of all users.
+    users
+        How many users have interactions.
+    """
     kept = lists >= 0
-    users = np.count_nonzero(np.diff(train.indptr))
     bits = np.log2(max(users, 1) / np.maximum(counts, 1))
     in_tail = ~short_head(counts)
-    recommended = np.bincount(lists[kept], minlength=counts.size)
     return {
-        "gini_index": gini(recommended),
-        "novelty": _mean_of_lists(bits[lists], kept),
-        "long_tail_share": _mean_of_lists(in_tail[lists], kept),
+        "novelty": _means_of_lists(bits[lists], kept),
+        "long_tail_share": _means_of_lists(in_tail[lists], kept),
     }
+
+
+def means(values: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Return the mean of each, 0 where there is none."""
+    return {name: float(each.mean()) if each.size else 0.0 for name, each in values.items()}
 
 
 def gini(counts: NDArray[np.integer]) -> float:
@@ -106,21 +128,27 @@ def of_genres(lists: Lists, history: csr_matrix, genres: csr_matrix) -> dict[str
     genres
         1 where a movie has a genre, CSR, movies × genres.
     """
+    return means(values_of_genres(lists, history, genres))
+
+
+def values_of_genres(
+    lists: Lists, history: csr_matrix, genres: csr_matrix
+) -> dict[str, NDArray[np.float64]]:
+    """Return the same of each list, of those that count; as for :func:`of_genres`."""
     parts = genres.toarray().astype(np.float64)
     each = parts.sum(axis=1, keepdims=True)
     mixes = np.divide(parts, each, out=np.zeros_like(parts), where=each > 0)
     directions = np.divide(parts, np.sqrt(each), out=np.zeros_like(parts), where=each > 0)
-    diversity, divergence = [], []
+    diversity, divergence = [np.empty(0)], [np.empty(0)]
     for start in range(0, lists.shape[0], USERS_PER_BLOCK):
         span = slice(start, start + USERS_PER_BLOCK)
         diversity.append(_diversity(lists[span], directions))
         seen = history[span]
         seen.data = np.ones_like(seen.data)
         divergence.append(_divergence(lists[span], np.asarray(seen @ mixes), mixes))
-    divergences = np.concatenate(divergence)
     return {
-        "intra_list_diversity": float(np.concatenate(diversity).mean()),
-        "genre_miscalibration": float(divergences.mean()) if divergences.size else 0.0,
+        "intra_list_diversity": np.concatenate(diversity),
+        "genre_miscalibration": np.concatenate(divergence),
     }
 
 
@@ -145,11 +173,9 @@ def _divergence(
     return np.asarray(terms.sum(axis=1))
 
 
-def _mean_of_lists(values: NDArray[np.generic], kept: NDArray[np.bool_]) -> float:
-    """Return the mean over users of the mean over a list; lists without movies are left out."""
+def _means_of_lists(values: NDArray[np.generic], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean over each list; lists without movies are left out."""
     sizes = kept.sum(axis=1)
     some = sizes > 0
-    if not some.any():
-        return 0.0
     sums = np.where(kept, values, 0).sum(axis=1)
-    return float((sums[some] / sizes[some]).mean())
+    return np.asarray(sums[some] / sizes[some])

@@ -10,16 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from python_jobs.errors import REFUSED, UserError
-from python_jobs.evaluation.assessment import HEADLINE, Assessment, evaluate_settings
-from python_jobs.evaluation.holdout import Holdout
+from python_jobs.evaluation.assessment import HEADLINE, Measured
 from python_jobs.evaluation.limits import Limits
 from python_jobs.model.settings import Settings
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 NOT_MEASURABLE = (
     "nobody has enough interactions to hold any out, so that it cannot be compared with what is "
@@ -87,11 +82,8 @@ class Verdict:
 def judge(
     champion: Champion | None,
     size: Size,
-    settings: Settings,
-    assessment: Assessment,
-    holdout: Holdout,
+    measured: Measured,
     limits: Limits,
-    genres: csr_matrix | None = None,
 ) -> Verdict:
     """Compare a new run with what is live.
 
@@ -101,25 +93,16 @@ def judge(
         What is live; None where nothing is, and then everything passes.
     size
         Of the mart now.
-    settings, assessment
-        The new run's settings, and what they were worth.
-    holdout
-        The split of the assessment, with scores as the champion's settings want them.
+    measured
+        What the new run's settings were worth, and the champion's on the same split.
     limits
         What may be lost.
-    genres
-        As for :func:`evaluate_lists`; needed where the champion's lists have some diversity.
     """
     if champion is None:
         return Verdict()
+    assessment, champion_ndcg = measured.assessment, measured.champion_ndcg
     ndcg = assessment.model.metrics[HEADLINE]
-    champion_ndcg = None
-    words = "the champion's settings"
-    if assessment.started_at:
-        champion_ndcg = assessment.started_at.metrics[HEADLINE]
-        words = "the factors it started from"
-    elif champion.settings != settings:
-        champion_ndcg = evaluate_settings(champion.settings, holdout, genres).metrics[HEADLINE]
+    words = "the factors it started from" if assessment.started_at else "the champion's settings"
     reasons = (
         *shrunk(champion.size, size, limits.max_shrink),
         *_worse(ndcg, champion, champion_ndcg, words, limits),

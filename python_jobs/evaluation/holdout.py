@@ -88,15 +88,42 @@ def hold_out(
         at_least = 2
     if not 0.0 < share < 1.0:
         raise ValueError(f"The fraction to hold out must be between 0 and 1, not {share}.")
-    interactions = np.diff(matrix.indptr)
-    # Rounded first: 0.2 × 35 is 7.000000000000001 in floating point, and its ceiling 8.
-    held_out = np.ceil(np.round(share * interactions, 9)).astype(np.int64)
-    held_out[interactions < at_least] = 0
+    held_out = _counts(np.diff(matrix.indptr), share, at_least)
     if not held_out.any():
         raise TooFewInteractionsError(
             f"No user has the {at_least} interactions that the {protocol} holdout needs.",
             "Load more interactions, or train with --no-evaluate.",
         )
+    return _split(matrix, timestamps, keys, held_out, protocol)
+
+
+def hold_out_of_some(matrix: csr_matrix, timestamps: NDArray[np.int64]) -> Holdout:
+    """Split some of the users as the temporal protocol does; it may hold out nothing of them.
+
+    Each user is split as :func:`hold_out` splits the user among all others.
+    """
+    interactions = np.diff(matrix.indptr)
+    held_out = _counts(interactions, TEMPORAL_FRACTION, MIN_INTERACTIONS)
+    return _split(matrix, timestamps, timestamps, held_out, "temporal")
+
+
+def _counts(interactions: NDArray[np.integer], share: float, at_least: int) -> NDArray[np.int64]:
+    """Return how many interactions of each user are held out."""
+    # Rounded first: 0.2 × 35 is 7.000000000000001 in floating point, and its ceiling 8.
+    held_out = np.ceil(np.round(share * interactions, 9)).astype(np.int64)
+    held_out[interactions < at_least] = 0
+    return held_out
+
+
+def _split(
+    matrix: csr_matrix,
+    timestamps: NDArray[np.int64],
+    keys: NDArray[np.int64] | NDArray[np.float32],
+    held_out: NDArray[np.int64],
+    protocol: Protocol,
+) -> Holdout:
+    """Hold out of each user so many interactions with the greatest keys."""
+    interactions = np.diff(matrix.indptr)
     in_test = places(matrix.indptr, keys) >= np.repeat(interactions - held_out, interactions)
     return Holdout(
         train=_select(matrix, ~in_test),

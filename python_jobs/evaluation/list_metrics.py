@@ -61,7 +61,7 @@ class Evaluation:
     by_activity: dict[str, dict[str, float]]
     """For each of ``few``, ``some`` and ``many`` that has users: ``users`` and the first five."""
     users: NDArray[np.int64]
-    """Rows of the users that were judged, ascending."""
+    """Rows of the users that were judged, ascending; none where they are on many machines."""
     per_user: dict[str, NDArray[np.float64]]
     """The first five of each of these users, for comparisons in pairs."""
     seen_share: NDArray[np.float64]
@@ -91,27 +91,33 @@ def evaluate_lists(
         1 where a movie has a genre, movies × genres; None where they are of no interest.
     """
     users = judged_users(holdout)
-    relevant = _hits(lists, holdout.test, users)
-    per_user = _accuracy(relevant, np.diff(holdout.test.indptr)[users])
+    per_user = accuracy_of(lists, holdout.test, users)
     metrics = {name: float(values.mean()) for name, values in per_user.items()}
     recommended = lists[lists != EMPTY]
     catalogue = holdout.train.shape[1]
     metrics["catalogue_coverage"] = np.unique(recommended).size / catalogue
-    ranks = popularity_ranks(holdout.train)[recommended]
+    counts = np.bincount(holdout.train.indices, minlength=catalogue)
+    ranks = popularity_ranks(counts)[recommended]
     metrics["mean_popularity_rank"] = float(ranks.mean()) if ranks.size else 0.0
     metrics |= of_popularity(lists, holdout.train)
     if genres is not None:
         metrics |= of_genres(lists, holdout.train[users], genres)
     activity = np.diff(holdout.train.indptr)[users]
-    seen = np.bincount(holdout.train.indices, minlength=catalogue) / holdout.train.shape[0]
+    seen = counts / holdout.train.shape[0]
     listed = np.bincount(recommended, minlength=catalogue) / max(users.size, 1)
     by_activity = _by_activity(per_user, activity)
     return Evaluation(metrics, by_activity, users, per_user, seen, listed)
 
 
-def popularity_ranks(train: csr_matrix) -> NDArray[np.int64]:
+def accuracy_of(
+    lists: NDArray[np.int32], test: csr_matrix, users: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the first five metrics of each of the users with held-out interactions."""
+    return _accuracy(_hits(lists, test, users), np.diff(test.indptr)[users])
+
+
+def popularity_ranks(counts: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return each movie's rank by interactions, 1 for the most; of equal ones the lower index."""
-    counts = np.bincount(train.indices, minlength=train.shape[1])
     ranks = np.empty(counts.size, dtype=np.int64)
     ranks[np.argsort(-counts, kind="stable")] = np.arange(1, counts.size + 1)
     return ranks
@@ -150,12 +156,19 @@ def _by_activity(
     per_user: dict[str, NDArray[np.float64]], activity: NDArray[np.int64]
 ) -> dict[str, dict[str, float]]:
     groups = {}
-    for name, (at_least, below) in ACTIVITY_BOUNDS.items():
-        members = (activity >= at_least) & (activity < (below or np.inf))
+    for name, members in activity_groups(activity).items():
         if members.any():
             means = {metric: float(values[members].mean()) for metric, values in per_user.items()}
             groups[name] = {"users": int(members.sum())} | means
     return groups
+
+
+def activity_groups(activity: NDArray[np.integer]) -> dict[str, NDArray[np.bool_]]:
+    """Return which users are in each group, by their interactions in the training part."""
+    return {
+        name: (activity >= at_least) & (activity < (below or np.inf))
+        for name, (at_least, below) in ACTIVITY_BOUNDS.items()
+    }
 
 
 def activity_range(group: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,27 +40,57 @@ def reconstruction_metrics(
         ``mae_observed`` over the stored ones (all in units of the score), and ``sparsity``, the
         percentage of empty cells (0–100).
     """
+    return distance(sums_of(matrix, W, H), H, matrix.shape, matrix.nnz)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Of some of the users; those of all are the sum. In float64."""
+
+    observed: NDArray[np.float64]
+    """Over the stored cells: squared and absolute errors, squared predictions, predictions."""
+    WtW: NDArray[np.float64]
+    W: NDArray[np.float64]
+    """Of each feature over the users."""
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.observed + other.observed, self.WtW + other.WtW, self.W + other.W)
+
+
+def sums_of(matrix: csr_matrix, W: NDArray[np.float32], H: NDArray[np.float32]) -> Sums:
+    """Return what the metrics of some users are made of; as for :func:`reconstruction_metrics`."""
     W64, H64 = W.astype(np.float64), H.astype(np.float64)
-    squared_error, absolute_error, squared_prediction, prediction = _observed_sums(matrix, W64, H64)
-    squared_product = float(np.sum((W64.T @ W64) * (H64 @ H64.T)))
-    product = float(W64.sum(axis=0) @ H64.sum(axis=1))
+    return Sums(_observed_sums(matrix, W64, H64), W64.T @ W64, W64.sum(axis=0))
+
+
+def distance(
+    sums: Sums, H: NDArray[np.float32], shape: tuple[int, int], stored: int
+) -> dict[str, float]:
+    """Return the metrics of :func:`reconstruction_metrics`, of the sums over all users.
+
+    ``shape`` and ``stored`` are of the whole matrix.
+    """
+    H64 = H.astype(np.float64)
+    squared_error, absolute_error, squared_prediction, prediction = map(float, sums.observed)
+    squared_product = float(np.sum(sums.WtW * (H64 @ H64.T)))
+    product = float(sums.W @ H64.sum(axis=1))
     # Rounding can leave a sum of squares just below zero where the fit is perfect.
     squared = max(0.0, squared_error - squared_prediction + squared_product)
     absolute = max(0.0, absolute_error - prediction + product)
-    cells = matrix.shape[0] * matrix.shape[1]
+    cells = shape[0] * shape[1]
     return {
         "rmse": float(np.sqrt(squared / cells)),
         "mae": absolute / cells,
         "reconstruction_error": float(np.sqrt(squared)),
-        "rmse_observed": float(np.sqrt(squared_error / matrix.nnz)),
-        "mae_observed": absolute_error / matrix.nnz,
-        "sparsity": 100.0 * (1.0 - matrix.nnz / cells),
+        "rmse_observed": float(np.sqrt(squared_error / stored)),
+        "mae_observed": absolute_error / stored,
+        "sparsity": 100.0 * (1.0 - stored / cells),
     }
 
 
 def _observed_sums(
     matrix: csr_matrix, W: NDArray[np.float64], H: NDArray[np.float64]
-) -> list[float]:
+) -> NDArray[np.float64]:
     from python_jobs.compiled import over_users
     from python_jobs.evaluation.reconstruction_kernel import sum_users
 
@@ -75,4 +106,4 @@ def _observed_sums(
 
     over_users(add_up, W.shape[0])
     # One user after the other, so that the sums are the same for any number of threads.
-    return [float(total) for total in sums.sum(axis=0)]
+    return np.asarray(sums.sum(axis=0))

@@ -40,6 +40,18 @@ class Interactions:
     stamp: Stamp = field(default_factory=Stamp)
     """What the mart says of its build."""
 
+    @property
+    def extent(self) -> Extent:
+        """How far they go."""
+        return Extent(
+            users=self.user_ids.size,
+            movie_ids=self.movie_ids,
+            interactions=self.matrix.nnz,
+            last_interacted_at=int(self.last_interacted_at.max()),
+            relation=self.relation,
+            stamp=self.stamp,
+        )
+
     def under(self, watched_weight: float | None) -> Interactions:
         """Return the same interactions with their scores under another weight that was read."""
         from scipy.sparse import csr_matrix
@@ -48,6 +60,27 @@ class Interactions:
         matrix = csr_matrix(cells, shape=self.matrix.shape, copy=False)
         matrix.has_sorted_indices = True
         return replace(self, matrix=matrix)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What there is to learn from, without its cells."""
+
+    users: int
+    movie_ids: NDArray[np.uint64]
+    """All movies, ascending."""
+    interactions: int
+    last_interacted_at: int
+    """Of all of them, milliseconds since 1970 (UTC)."""
+    relation: str
+    """The mart they were read from, ``database.table``."""
+    stamp: Stamp
+    """What the mart says of its build."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Users × movies."""
+        return self.users, self.movie_ids.size
 
 
 @dataclass

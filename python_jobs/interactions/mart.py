@@ -16,7 +16,6 @@ from python_jobs.interactions.stamp import read_stamp
 from python_jobs.progress import NO_BAR, Bar
 
 if TYPE_CHECKING:
-    from python_jobs.dbt.relation import Relation
     from python_jobs.warehouse.connection import Warehouse
 
 
@@ -59,18 +58,66 @@ def read_interactions(
         If the mart is missing, empty, of other raw tables than the project names now, was rebuilt
         in the middle of the read, or holds a score that is not a positive finite number.
     """
-    mart = warehouse.mart
-    read_stamp(warehouse, mart)
-    movie_ids, cells = _movies_of(warehouse, mart)
-    columns, positions = Columns.allocate(cells, weights), MoviePositions.of(movie_ids)
+    read_stamp(warehouse, warehouse.mart)
+    movie_ids, cells = movies_of(warehouse)
     bar.expect(cells)
-    query = f"select {_cells(columns.scores)} from {mart} order by user_id, movie_id"
+    return _read(warehouse, movie_ids, cells, weights, bar=bar)
+
+
+def read_range(
+    warehouse: Warehouse,
+    movie_ids: NDArray[np.uint64],
+    users: tuple[int, int],
+    cells: int,
+    weights: Sequence[float | None] = (None,),
+) -> Interactions:
+    """Read the users of a range of ids as :func:`read_interactions` reads all of them.
+
+    Parameters
+    ----------
+    warehouse
+        An open warehouse.
+    movie_ids
+        All movies of the mart, ascending: the columns.
+    users
+        The first and the last id of the range. The mart is sorted by user, so that only their rows
+        are read.
+    cells
+        How many rows of the mart are theirs, at least 1.
+    weights
+        As for :func:`read_interactions`.
+
+    Raises
+    ------
+    UserError
+        As :func:`read_interactions` does; also if the range has other movies, or another number of
+        rows.
+    """
+    return _read(warehouse, movie_ids, cells, weights, users)
+
+
+def _read(
+    warehouse: Warehouse,
+    movie_ids: NDArray[np.uint64],
+    cells: int,
+    weights: Sequence[float | None],
+    users: tuple[int, int] | None = None,
+    bar: Bar = NO_BAR,
+) -> Interactions:
+    mart = warehouse.mart
+    columns, positions = Columns.allocate(cells, weights), MoviePositions.of(movie_ids)
+    where = "where user_id between {first:UInt64} and {last:UInt64} " if users else ""
+    query = f"select {_cells(columns.scores)} from {mart} {where}order by user_id, movie_id"
+    parameters = {"first": users[0], "last": users[1]} if users else None
     settings = {"max_block_size": CELLS_PER_BLOCK, "preferred_block_size_bytes": 0}
-    with warehouse.client.query_column_block_stream(query, settings=settings) as blocks:
+    stream = warehouse.client.query_column_block_stream(
+        query, parameters=parameters, settings=settings
+    )
+    with stream as blocks:
         for block in blocks:
-            users, movies, *values = map(np.asarray, block)
-            columns.append(users, positions.find(movies, str(mart)), *values)
-            bar.advance(users.size)
+            ids, movies, *values = map(np.asarray, block)
+            columns.append(ids, positions.find(movies, str(mart)), *values)
+            bar.advance(ids.size)
     return replace(columns.finish(movie_ids, str(mart)), stamp=read_stamp(warehouse, mart))
 
 
@@ -121,7 +168,15 @@ def _score(watched_weight: float | None) -> str:
     return f"toFloat32(ifNull(rating, 0) + {watched_weight!r} * (watch_count > 0))"
 
 
-def _movies_of(warehouse: Warehouse, mart: Relation) -> tuple[NDArray[np.uint64], int]:
+def movies_of(warehouse: Warehouse) -> tuple[NDArray[np.uint64], int]:
+    """Return the movies of the mart, ascending, and how many rows it has.
+
+    Raises
+    ------
+    UserError
+        If it is empty.
+    """
+    mart = warehouse.mart
     query = f"select movie_id, count() from {mart} group by movie_id order by movie_id"
     result = warehouse.client.query(query, column_oriented=True)
     if not result.result_set:

@@ -21,7 +21,7 @@ def popularity_of(matrix: csr_matrix) -> NDArray[np.float32]:
     matrix
         Everyone in the mart × movies.
     """
-    return _shares(np.bincount(matrix.indices, minlength=matrix.shape[1]), matrix.shape[0])
+    return shares(np.bincount(matrix.indices, minlength=matrix.shape[1]), matrix.shape[0])
 
 
 def popularity_in(warehouse: Warehouse, movie_ids: NDArray[np.uint64]) -> NDArray[np.float32]:
@@ -33,8 +33,9 @@ def popularity_in(warehouse: Warehouse, movie_ids: NDArray[np.uint64]) -> NDArra
     )
     counts = {movie: count for movie, count, _ in result.result_rows}
     users = result.result_rows[0][2] if counts else 1
-    return _shares(np.array([counts.get(movie, 0) for movie in movie_ids.tolist()]), users)
+    return shares(np.array([counts.get(movie, 0) for movie in movie_ids.tolist()]), users)
 
 
-def _shares(counts: NDArray[np.int64], users: int) -> NDArray[np.float32]:
+def shares(counts: NDArray[np.int64], users: int) -> NDArray[np.float32]:
+    """Return the same of counts of users."""
     return (counts / users).astype(np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from python_jobs.errors import UserError
 
 if TYPE_CHECKING:
+    from python_jobs.interactions.columns import Interactions
     from python_jobs.warehouse.connection import Warehouse
 
 COUNTRY = "upper(trim(country))"
@@ -96,6 +97,19 @@ def read_recommendable(
     if len(masks) == 1:
         return None if masks.all() else Recommendable(masks, anywhere, *_nobody())
     return Recommendable(masks, anywhere, *_kinds(warehouse, countries, kind_of, user_id))
+
+
+def short_lists(interactions: Interactions, recommendable: Recommendable | None, top: int) -> int:
+    """Count the users with fewer unseen movies that may be shown than a list is long."""
+    matrix = interactions.matrix
+    if recommendable is None:
+        return int(np.count_nonzero(matrix.shape[1] - np.diff(matrix.indptr) < top))
+    kinds = recommendable.kinds_of(interactions.user_ids)
+    masks, cells_of = recommendable.masks, np.diff(matrix.indptr)
+    # How many cells before each one are of movies that may be shown to its user.
+    ends = np.concatenate(([0], np.cumsum(masks[np.repeat(kinds, cells_of), matrix.indices])))
+    unseen = masks.sum(axis=1)[kinds] - np.diff(ends[matrix.indptr])
+    return int(np.count_nonzero(unseen < top))
 
 
 def _distinct(

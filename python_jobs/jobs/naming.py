@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.stamp import Stamp
 from python_jobs.jobs.options import Origin
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.told_settings import as_pair
@@ -42,14 +42,14 @@ def _told(name: str, told: dict[str, Any]) -> str:
     return ", ".join([name, *(as_pair(*item) for item in told.items())])
 
 
-def fit_params(settings: Settings, interactions: Interactions) -> dict[str, Any]:
+def fit_params(settings: Settings, stamp: Stamp) -> dict[str, Any]:
     """Return the settings as they are logged: those that count in the fit, with what scores are."""
     unused = RANKS[0] if settings.ensemble_ranks else RANKS[1]
     told = {name: value for name, value in asdict(settings).items() if name != unused}
     if not settings.transition_rank:
         others = {name for name in told if name.startswith("transition_")} - {"transition_rank"}
         told = {name: value for name, value in told.items() if name not in others}
-    return {**told, "score_weights": score_weights(settings, interactions.stamp.weights)}
+    return {**told, "score_weights": score_weights(settings, stamp.weights)}
 
 
 def score_weights(settings: Settings, mart: tuple[float, float] | None) -> str:

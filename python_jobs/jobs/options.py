@@ -49,6 +49,8 @@ class TrainOptions:
     """Model versions whose lists are kept for rollbacks, the current one included."""
     warm_start: bool = False
     """Whether the fit goes on from the factors of what is live, where there is something."""
+    resume: str | None = None
+    """The run that it goes on with, which died; None for a new one."""
     experiment: Experiment | None = None
     """The experiment in which it goes live; None where it goes live for everyone."""
 

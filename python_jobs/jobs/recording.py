@@ -10,25 +10,24 @@ from pathlib import Path
 from python_jobs.evaluation.assessment import Assessment
 from python_jobs.evaluation.gate import Size
 from python_jobs.evaluation.holdout import Protocol
-from python_jobs.evaluation.reconstruction import reconstruction_metrics
-from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.columns import Extent
 from python_jobs.interactions.dataset import Dataset
+from python_jobs.interactions.stamp import Stamp
 from python_jobs.jobs.naming import fit_params
-from python_jobs.model.factorization import Factorization
 from python_jobs.model.settings import Settings
 from python_jobs.model.warm_start import MovieFactors
 from python_jobs.publishing.history import TrainingRun
-from python_jobs.tracking.record import ModelRecord, Summary
+from python_jobs.tracking.record import ModelParts, Summary, TrainedModel
 from python_jobs.tracking.registry import register_model
 from python_jobs.tracking.store import Tracking, log_mart, log_metrics, log_params, log_record
 from python_jobs.warehouse.connection import Warehouse
 
 
-def run_tags(warehouse: Warehouse, interactions: Interactions, dataset: Dataset) -> dict[str, str]:
+def run_tags(warehouse: Warehouse, stamp: Stamp, dataset: Dataset) -> dict[str, str]:
     """Return what a run can be walked back by: data set, code, and the dbt run of the mart."""
     return {
         **dataset.tags(),
-        "dbt_invocation_id": interactions.stamp.dbt_invocation_id,
+        "dbt_invocation_id": stamp.dbt_invocation_id,
         "dbt_target": warehouse.project.target,
         "git_commit": git_commit(warehouse.project.directory),
     }
@@ -55,8 +54,8 @@ def size_of_run(run: TrainingRun) -> Size:
 
 
 def fit_metrics(
-    weighed: Interactions,
-    fitted: Factorization,
+    distance: dict[str, float],
+    model: TrainedModel,
     assessment: Assessment | None,
     protocol: Protocol,
 ) -> dict[str, float]:
@@ -65,8 +64,10 @@ def fit_metrics(
     Those of a random holdout have a name of their own: it is easier than the latest interactions
     are, and the two do not belong in one column.
     """
-    metrics = reconstruction_metrics(weighed.matrix, fitted.W, fitted.H)
-    metrics |= {"iterations": float(fitted.iterations), "converged": float(fitted.converged)}
+    metrics = distance | {
+        "iterations": float(model.iterations),
+        "converged": float(model.converged),
+    }
     judged = assessment.metrics() if assessment else {}
     prefix = "" if protocol == "temporal" else f"{protocol}_"
     return metrics | {f"{prefix}{name}": figure for name, figure in judged.items()}
@@ -75,46 +76,39 @@ def fit_metrics(
 def log_run(
     tracking: Tracking,
     run_id: str,
-    interactions: Interactions,
+    extent: Extent,
     dataset: Dataset,
-    fitted: Factorization,
+    model: TrainedModel,
     settings: Settings,
     asked: Mapping[str, object],
     metrics: dict[str, float],
     tags: dict[str, str],
-    judged: Factorization | None = None,
+    judged: MovieFactors | None = None,
 ) -> TrainingRun:
     """Log the active run, register its model, and return the run as it may be published.
 
-    ``asked`` is logged beside the settings: what else the job was told to do. ``judged`` is the fit
-    on the training part of a split by time.
+    ``asked`` is logged beside the settings: what else the job was told to do. ``judged`` are the
+    factors of the fit on the training part of a split by time.
     """
-    users, movies = interactions.matrix.shape
-    last = datetime.fromtimestamp(interactions.last_interacted_at.max() / 1000, UTC).isoformat()
+    shape = extent.shape
+    last = datetime.fromtimestamp(extent.last_interacted_at / 1000, UTC).isoformat()
+    rank, own = model.H.shape[0], model.H.shape[0] - (0 if model.P is None else model.P.shape[1])
     params = {
-        "algorithm": "NMF" if fitted.P is None else "NMF and transitions",
-        "n_components": fitted.W.shape[1],
-        "matrix_shape": f"{users}x{movies}",
+        "algorithm": "NMF" if model.P is None else "NMF and transitions",
+        "n_components": rank,
+        "matrix_shape": f"{shape[0]}x{shape[1]}",
         **asked,
-        **fit_params(settings, interactions),
+        **fit_params(settings, extent.stamp),
     }
     params = {name: str(value) for name, value in params.items()}
     log_params(params)
     log_metrics(metrics)
-    log_mart(interactions.relation, interactions.matrix.nnz, last)
-    record = ModelRecord(
-        W=fitted.W,
-        H=fitted.H,
-        user_ids=interactions.user_ids,
-        movie_ids=interactions.movie_ids,
-        fingerprints=interactions.fingerprints,
-        summary=Summary(settings, params, metrics),
-        P=fitted.P,
-        judged=MovieFactors(interactions.movie_ids, judged.H, judged.P) if judged else None,
-    )
-    about = {"run_id": run_id, "mart": interactions.relation, "last_interacted_at": last, **tags}
-    log_record(tracking, record, about)
-    version = register_model(tracking, run_id, fitted.model, interactions.matrix, fitted.of_nmf)
+    log_mart(extent.relation, extent.interactions, last)
+    about = {"run_id": run_id, "mart": extent.relation, "last_interacted_at": last, **tags}
+    summary = Summary(settings, params, metrics)
+    parts = ModelParts(model.H, model.P, extent.movie_ids, summary, model.users, judged)
+    log_record(tracking, parts, about)
+    version = register_model(tracking, run_id, model.model, shape[1], own)
     return TrainingRun(
         run_id=run_id,
         mlflow_run_id=run_id,
@@ -122,9 +116,9 @@ def log_run(
         model_version=version,
         dataset_id=dataset.id,
         dataset_label=dataset.label,
-        users=users,
-        movies=movies,
-        interactions=interactions.matrix.nnz,
+        users=shape[0],
+        movies=shape[1],
+        interactions=extent.interactions,
         recommendations=0,
         params=params,
         metrics=metrics,

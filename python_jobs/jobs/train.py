@@ -5,49 +5,38 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from python_jobs.errors import UserError
-from python_jobs.evaluation.assessment import Assessment, assess
+from python_jobs.evaluation.assessment import Assessment
 from python_jobs.evaluation.gate import Champion, Size, Verdict, judge, judge_unmeasured
-from python_jobs.evaluation.holdout import Holdout, TooFewInteractionsError, hold_out
-from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.genres import read_genres
-from python_jobs.interactions.mart import read_interactions
-from python_jobs.interactions.popularity import popularity_of
-from python_jobs.interactions.recommendable import (
-    Recommendable,
-    count_recommendable,
-    read_recommendable,
-)
+from python_jobs.interactions.recommendable import count_recommendable, read_recommendable
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.experiment import Running, begun, running, settled
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.live import Live, load_live, version_of
 from python_jobs.jobs.naming import train_name
 from python_jobs.jobs.new_movies import read_new_movies
+from python_jobs.jobs.one_process import OneProcess
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.pictures import log_run_pictures
 from python_jobs.jobs.recording import SHOWN, fit_metrics, log_run, run_tags, size_of_run
 from python_jobs.jobs.warm_start import find_start
-from python_jobs.model.factorization import Factorization
-from python_jobs.model.pasts import latest_pasts
-from python_jobs.model.stacked import fit, steps
-from python_jobs.model.weighting import weighed_by
+from python_jobs.model.warm_start import MovieFactors
 from python_jobs.publishing.history import TrainingRun
-from python_jobs.publishing.new_movies import NewMovies
 from python_jobs.publishing.publish import place_rows
 from python_jobs.publishing.refusals import record_refusal
-from python_jobs.publishing.rows import Ranked, require_top, tables_of
-from python_jobs.ranking.explanations import Past
+from python_jobs.publishing.rows import ListRules, require_top
+from python_jobs.publishing.staging import Tables
 from python_jobs.ranking.variety import Variety
+from python_jobs.tracking.kept_files import require_unfinished
 from python_jobs.tracking.registry import load_summary
 from python_jobs.tracking.store import log_metrics, tracked_run
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from python_jobs.model.settings import Settings
+    from python_jobs.interactions.columns import Extent
+    from python_jobs.jobs.engine import Engine, Learning
     from python_jobs.model.warm_start import Start
     from python_jobs.progress import Phases
     from python_jobs.publishing.history import PublishedRun
@@ -81,7 +70,12 @@ class TrainReport:
 
 
 def train(
-    warehouse: Warehouse, tracking: Tracking, live: Live, options: TrainOptions, phases: Phases
+    warehouse: Warehouse,
+    tracking: Tracking,
+    live: Live,
+    options: TrainOptions,
+    phases: Phases,
+    engine: Engine | None = None,
 ) -> TrainReport:
     """Evaluate, train on the mart, log and register the model, and publish every user's top-N.
 
@@ -89,58 +83,64 @@ def train(
     what readers see stay as they are then, as they do without ``options.publish``. In an experiment
     the champion stays the champion, and its model's lists go to all but a share of the users.
 
+    ``engine`` does the work that grows with the users; this process by default.
+
     Raises
     ------
     UserError
-        If the mart cannot be trained on, ``options.top`` does not fit it, or the champion cannot
-        be read and ``options.force`` does not say to do without. Nothing is published then.
+        If the mart cannot be trained on, ``options.top`` does not fit it, the engine cannot do what
+        is asked for, or the champion cannot be read and ``options.force`` does not say to do
+        without. Nothing is published then.
     ChangedMeanwhileError
         If another run became current since. Nothing is published then either.
     """
+    engine = engine or OneProcess(warehouse)
     beside = load_live(tracking, live) if options.experiment else None
     experiment = None
     champion = champion_of(tracking, live.ours, optional=options.force)
+    theirs = champion.settings if champion and options.evaluate else None
+    engine.require(
+        options.settings,
+        theirs,
+        experiment=bool(options.experiment),
+        warm_start=options.warm_start,
+    )
     with phases.phase("read") as bar:
         compared = (options.settings, champion.settings) if champion else (options.settings,)
-        weights = [settings.watched_weight for settings in compared]
-        interactions = read_interactions(warehouse, weights, bar)
-    require_top(options.top, interactions.movie_ids.size)
-    start = None
-    if options.warm_start:
-        start = find_start(tracking, live, options.settings, interactions)
-    recommendable = read_recommendable(warehouse, interactions.movie_ids)
+        learning = engine.read([settings.watched_weight for settings in compared], bar)
+    extent = learning.extent
+    require_top(options.top, extent.movie_ids.size)
+    start = find_start(tracking, live, options.settings, extent) if options.warm_start else None
+    recommendable = read_recommendable(warehouse, extent.movie_ids)
     shown = count_recommendable(warehouse)
     if beside and options.experiment:
         require_top(options.top, beside.record.movie_ids.size)
-        experiment = settled(warehouse, interactions, options.experiment)
+        experiment = settled(warehouse, learning.whole(), options.experiment)
     compared_with = gate_words(live, champion)
     tags = {
-        **run_tags(warehouse, interactions, live.dataset),
+        **run_tags(warehouse, extent.stamp, live.dataset),
         "forced": str(options.force).lower(),
         "compared_with": compared_with,
         **({"experiment": experiment.name} if experiment else {}),
     }
-    name = train_name(options.settings, options.origin, interactions.matrix.shape)
+    name = train_name(options.settings, options.origin, extent.shape)
     if start and start.fit:
         name += ", warm"
-    with tracked_run(tracking, name, tags) as run_id:
+    if options.resume:
+        name = require_unfinished(tracking, options.resume)
+    with tracked_run(tracking, name, tags, options.resume) as run_id:
+        learning = learning.within(run_id)
         with phases.phase("evaluate"):
-            genres = read_genres(warehouse, interactions.movie_ids)
+            genres = read_genres(warehouse, extent.movie_ids)
             assessment, verdict = assess_and_judge(
-                champion, interactions, options, genres, shown, start.judged if start else None
+                champion, learning, options, genres, shown, start.judged if start else None
             )
-        begun_at = start.fit if start else None
-        with phases.phase("fit", total=steps(options.settings, begun_at)) as bar:
-            fitted = fit(
-                interactions.matrix,
-                interactions.last_interacted_at,
-                options.settings,
-                bar.advance,
-                begun_at,
-            )
-            weighed = weighed_by(interactions, options.settings)
+        with phases.phase("fit") as bar:
+            trained = learning.fit(options.settings, bar, start.fit if start else None)
+        model = trained.model
         with phases.phase("metrics"):
-            metrics = fit_metrics(weighed, fitted, assessment, "temporal") | verdict.metrics()
+            metrics = fit_metrics(trained.distance(), model, assessment, "temporal")
+            metrics |= verdict.metrics()
         with phases.phase("log"):
             asked = {"made_by": name, "protocol": "temporal", "top": options.top, SHOWN: shown}
             asked |= asdict(options.limits)
@@ -149,53 +149,66 @@ def train(
             run = log_run(
                 tracking,
                 run_id,
-                interactions,
+                extent,
                 live.dataset,
-                fitted,
+                model,
                 options.settings,
                 asked,
                 metrics,
                 tags,
-                assessment.fitted if assessment else None,
+                judged_factors(extent, assessment),
             )
-            log_run_pictures(warehouse, tracking, interactions.movie_ids, fitted.H, assessment)
+            log_run_pictures(warehouse, tracking, extent.movie_ids, model.H, assessment)
         goes_live = options.publish and (verdict.passed or options.force)
         published = run
         if goes_live:
-            past = past_of(interactions, fitted, options.settings)
-            variety = Variety.of(options.settings.diversity, genres)
-            new = read_new_movies(
-                warehouse, weighed.movie_ids, fitted.H, options.settings.new_share
+            rules = ListRules(
+                top=options.top,
+                recommendable=recommendable,
+                variety=Variety.of(options.settings.diversity, genres),
+                new=read_new_movies(
+                    warehouse, extent.movie_ids, model.H, options.settings.new_share
+                ),
+                cold_users=cold_users(warehouse),
             )
-            ranked = rank_for_everyone(
-                warehouse, weighed, fitted, past, recommendable, variety, new, options.top
-            )
-            with phases.phase("publish", total=weighed.user_ids.size) as bar:
+            with phases.phase("publish", total=extent.users) as bar:
+                tables: Tables
                 if beside and experiment:
+                    whole, ranked = learning.whole(), trained.ranked(rules)
                     published, tables = begun(
-                        warehouse, live, beside, run, interactions, ranked, experiment, phases, bar
+                        warehouse, live, beside, run, whole, ranked, experiment, phases, bar
                     )
                 else:
-                    tables = tables_of(ranked, live.dataset, phases, bar)
+                    tables = trained.tables(run_id, rules, live.dataset, phases, bar)
                 published = place_rows(warehouse, published, tables)
+        # The last that is asked of an engine, which may be gone: before anything is live.
+        short = learning.short_lists(recommendable, options.top)
         log_metrics(phases.metrics())
     warnings = []
     if goes_live:
         warnings = go_live(warehouse, tracking, published, live, options.keep)
     elif options.publish:
         warnings = record_refusal(warehouse, run, "train", verdict.reasons)
+    warnings += learning.ended()
     return TrainReport(
         run=run if experiment else published,
-        learned_from=str(interactions.stamp),
+        learned_from=str(extent.stamp),
         published=published if goes_live else None,
         assessment=assessment,
         verdict=verdict,
         compared_with=compared_with,
-        short_lists=short_lists(interactions, recommendable, options.top),
+        short_lists=short,
         experiment=running(published) if goes_live else None,
         ended=running(live.run) if goes_live else None,
         warnings=warnings,
     )
+
+
+def judged_factors(extent: Extent, assessment: Assessment | None) -> MovieFactors | None:
+    """Return the movie factors that were judged, for a run that starts from this one."""
+    if assessment is None or assessment.H is None:
+        return None
+    return MovieFactors(extent.movie_ids, assessment.H, assessment.P)
 
 
 def champion_of(
@@ -236,7 +249,7 @@ def gate_words(live: Live, champion: Champion | None) -> str:
 
 def assess_and_judge(
     champion: Champion | None,
-    interactions: Interactions,
+    learning: Learning,
     options: TrainOptions,
     genres: csr_matrix | None = None,
     shown: int | None = None,
@@ -247,71 +260,11 @@ def assess_and_judge(
     ``shown`` is how many movies may be shown to somebody, and ``start`` what the judged fit goes on
     from.
     """
-    size = Size(*interactions.matrix.shape, interactions.matrix.nnz, shown)
-    holdout = split(interactions) if options.evaluate else None
-    if holdout is None:
+    size = Size(*learning.extent.shape, learning.extent.interactions, shown)
+    measured = None
+    if options.evaluate:
+        theirs = champion.settings if champion else None
+        measured = learning.assess(options.settings, theirs, genres, start)
+    if measured is None:
         return None, judge_unmeasured(champion, size, options.limits, wanted=options.evaluate)
-    assessment = assess(holdout, options.settings, genres, start)
-    if champion and champion.settings.watched_weight != options.settings.watched_weight:
-        # The same cells are held out; they only count differently.
-        theirs = interactions.under(champion.settings.watched_weight)
-        holdout = hold_out(theirs.matrix, theirs.last_interacted_at)
-    verdict = judge(champion, size, options.settings, assessment, holdout, options.limits, genres)
-    return assessment, verdict
-
-
-def split(interactions: Interactions) -> Holdout | None:
-    """Hold the latest interactions out; None where nobody has enough of them."""
-    try:
-        return hold_out(interactions.matrix, interactions.last_interacted_at)
-    except TooFewInteractionsError:
-        return None
-
-
-def past_of(interactions: Interactions, fitted: Factorization, settings: Settings) -> Past | None:
-    """Return what the features of transitions were made from; None where there are none."""
-    if fitted.P is None:
-        return None
-    latest = latest_pasts(interactions.matrix, interactions.last_interacted_at, settings)
-    return Past(fitted.P, latest)
-
-
-def rank_for_everyone(
-    warehouse: Warehouse,
-    weighed: Interactions,
-    fitted: Factorization,
-    past: Past | None,
-    recommendable: Recommendable | None,
-    variety: Variety | None,
-    new: NewMovies | None,
-    top: int,
-) -> Ranked:
-    """Return what every user's list is made from, straight after the fit."""
-    return Ranked(
-        W=fitted.W,
-        H=fitted.H,
-        matrix=weighed.matrix,
-        user_ids=weighed.user_ids,
-        movie_ids=weighed.movie_ids,
-        folded_in=np.zeros(weighed.user_ids.size, bool),
-        cold_users=cold_users(warehouse),
-        popularity=lambda: popularity_of(weighed.matrix),
-        top=top,
-        past=past,
-        recommendable=recommendable,
-        variety=variety,
-        new=new,
-    )
-
-
-def short_lists(interactions: Interactions, recommendable: Recommendable | None, top: int) -> int:
-    """Count the users with fewer unseen movies that may be shown than a list is long."""
-    matrix = interactions.matrix
-    if recommendable is None:
-        return int(np.count_nonzero(matrix.shape[1] - np.diff(matrix.indptr) < top))
-    kinds = recommendable.kinds_of(interactions.user_ids)
-    masks, cells_of = recommendable.masks, np.diff(matrix.indptr)
-    # How many cells before each one are of movies that may be shown to its user.
-    ends = np.concatenate(([0], np.cumsum(masks[np.repeat(kinds, cells_of), matrix.indices])))
-    unseen = masks.sum(axis=1)[kinds] - np.diff(ends[matrix.indptr])
-    return int(np.count_nonzero(unseen < top))
+    return measured.assessment, judge(champion, size, measured, options.limits)

@@ -12,12 +12,11 @@ from python_jobs.interactions.dataset import Dataset
 from python_jobs.interactions.genres import read_genres
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.naming import fit_params, tune_name
+from python_jobs.jobs.one_process import InMemory
 from python_jobs.jobs.options import Origin
 from python_jobs.jobs.pictures import log_run_pictures
 from python_jobs.jobs.recording import fit_metrics, log_run, run_tags
 from python_jobs.model.settings import Settings
-from python_jobs.model.stacked import fit, steps
-from python_jobs.model.weighting import weighed_by
 from python_jobs.progress import NO_BAR, Bar, Phases
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.threads import thread_count
@@ -67,7 +66,7 @@ def tune(
     with phases.phase("read") as bar:
         read = read_to_try(warehouse, start, bar)
     holdouts = {weight: split(interactions, protocol) for weight, interactions in read.items()}
-    tags = run_tags(warehouse, read[start.watched_weight], dataset)
+    tags = run_tags(warehouse, read[start.watched_weight].stamp, dataset)
     # Not beside the runs whose figures are of what no search has seen.
     trials = trials_experiment(tracking)
     name = tune_name(origin)
@@ -75,7 +74,7 @@ def tune(
         with phases.phase("search", total=round(minutes * 60)) as bar:
 
             def on_trial(trial: Trial) -> None:
-                params = fit_params(trial.settings, read[trial.settings.watched_weight])
+                params = fit_params(trial.settings, read[trial.settings.watched_weight].stamp)
                 params["pruned"] = trial.pruned
                 log_trial(trials, f"trial {trial.number}", params, trial.ndcg, tags)
                 bar.advance(round(trial.seconds / thread_count()))
@@ -94,17 +93,25 @@ def tune(
             genres = read_genres(warehouse, read[best.watched_weight].movie_ids)
             started_with = evaluate_settings(start, holdouts[start.watched_weight], genres)
             assessment = assess(holdouts[best.watched_weight], best, genres)
-        with phases.phase("fit", total=steps(best)) as bar:
+        with phases.phase("fit") as bar:
             interactions = read[best.watched_weight]
-            fitted = fit(interactions.matrix, interactions.last_interacted_at, best, bar.advance)
-            weighed = weighed_by(interactions, best)
+            fitted = InMemory(interactions).fit(best, bar)
         with phases.phase("log"):
-            metrics = fit_metrics(weighed, fitted, assessment, protocol)
+            metrics = fit_metrics(fitted.distance(), fitted.model, assessment, protocol)
             asked = {"made_by": name, "protocol": protocol}
             run = log_run(
-                tracking, run_id, interactions, dataset, fitted, best, asked, metrics, tags
+                tracking,
+                run_id,
+                interactions.extent,
+                dataset,
+                fitted.model,
+                best,
+                asked,
+                metrics,
+                tags,
             )
-            log_run_pictures(warehouse, tracking, interactions.movie_ids, fitted.H, assessment)
+            H = fitted.model.H
+            log_run_pictures(warehouse, tracking, interactions.movie_ids, H, assessment)
         set_alias(tracking, tracking.model_name, CHALLENGER, run.model_version)
     return TuneReport(found, started_with, assessment, run)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from python_jobs.errors import UserError
-from python_jobs.interactions.columns import Interactions
+from python_jobs.interactions.columns import Extent
 from python_jobs.jobs.live import Live, load_live
 from python_jobs.model.settings import Settings
 from python_jobs.model.told_settings import as_pair
@@ -29,9 +29,7 @@ class WarmStart:
     numbers."""
 
 
-def find_start(
-    tracking: Tracking, live: Live, settings: Settings, interactions: Interactions
-) -> WarmStart:
+def find_start(tracking: Tracking, live: Live, settings: Settings, extent: Extent) -> WarmStart:
     """Return where a training starts.
 
     Raises
@@ -44,11 +42,11 @@ def find_start(
     model = load_live(tracking, live)
     record, version = model.record, f"version {model.version.number}"
     require_same(settings, record.summary.settings, version)
-    shape = interactions.matrix.shape
-    start = factors_of(record).at(interactions.movie_ids)
+    shape = extent.shape
+    start = factors_of(record).at(extent.movie_ids)
     if not start.known.any() or not start.fits(settings, shape):
         return WarmStart(f"random numbers: the factors of {version} do not fit the matrix")
-    judged = record.judged.at(interactions.movie_ids) if record.judged else None
+    judged = record.judged.at(extent.movie_ids) if record.judged else None
     if judged is None or not judged.fits(settings, shape):
         return WarmStart(f"{version}; judged by a fit from random numbers, as it has none", start)
     return WarmStart(version, start, judged)

@@ -115,9 +115,9 @@ def factorize(
                 on_member()
     iterations = max(int(model.n_iter_) for model in models)
     return Factorization(
-        W=_stack_users(W_blocks, norms),
+        W=stack_users(W_blocks, norms),
         H=np.ascontiguousarray(np.vstack([m.components_ for m in models]), dtype=np.float32),
-        model=_as_one_model(models),
+        model=as_one_model(models),
         iterations=iterations,
         converged=iterations < settings.max_iter,
     )
@@ -145,7 +145,7 @@ def fold_in(rows: csr_matrix, H: NDArray[np.float32], settings: Settings) -> NDA
     scaled, norms = scale_users(rows, settings)
     ranks = member_ranks(settings, H.shape[0])
     blocks = np.split(H, np.cumsum(ranks)[:-1])
-    return _stack_users([_nearest(scaled, block, settings.alpha) for block in blocks], norms)
+    return stack_users([_nearest(scaled, block, settings.alpha) for block in blocks], norms)
 
 
 def _nearest(rows: csr_matrix, H: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
@@ -246,33 +246,41 @@ def _fit_member(
     member: int,
     begun: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
 ) -> tuple[Any, NDArray[np.float32]]:
-    from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
 
     W, H = begun or (None, None)
-    model = NMF(
-        n_components=rank,
-        init="custom" if begun else settings.init,
-        max_iter=settings.max_iter,
-        random_state=settings.random_state + member,
-        alpha_W=settings.alpha,
-    )
+    model = new_model(settings, rank, member, "custom" if begun else settings.init)
     with warnings.catch_warnings(), one_blas_thread():
         # Reported as the metric `converged`, where it can be compared between runs.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model, model.fit_transform(matrix, W=W, H=H)
 
 
-def _stack_users(
+def new_model(settings: Settings, rank: int, member: int, init: str) -> Any:
+    """Return the NMF of a member before its fit; its init is ``custom`` where it goes on."""
+    from sklearn.decomposition import NMF
+
+    return NMF(
+        n_components=rank,
+        init=init,
+        max_iter=settings.max_iter,
+        random_state=settings.random_state + member,
+        alpha_W=settings.alpha,
+    )
+
+
+def stack_users(
     W_blocks: list[NDArray[np.float32]], norms: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
+    """Return the members' user factors side by side, averaged and scaled back by the norms."""
     W = np.hstack(W_blocks) / np.float32(len(W_blocks))
     if norms is not None:
         W *= norms[:, np.newaxis]
     return np.ascontiguousarray(W, dtype=np.float32)
 
 
-def _as_one_model(models: list[Any]) -> Any:
+def as_one_model(models: list[Any]) -> Any:
+    """Return the one NMF, or a ``FeatureUnion`` of several."""
     if len(models) == 1:
         return models[0]
     from sklearn.pipeline import FeatureUnion

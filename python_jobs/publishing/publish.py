@@ -8,19 +8,16 @@ that row leaves the previous run current and whole, and doing it all again chang
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.retention import remove_leftovers
-from python_jobs.publishing.staging import Columns, drop_staging, stage, swap_in
+from python_jobs.publishing.staging import Tables, drop_staging, stage, swap_in
 from python_jobs.warehouse.connection import Warehouse
 from python_jobs.warehouse.replicas import require_every_replica
 
 
-def place_rows(
-    warehouse: Warehouse, run: TrainingRun, tables: dict[str, Iterable[Columns]]
-) -> TrainingRun:
+def place_rows(warehouse: Warehouse, run: TrainingRun, tables: Tables) -> TrainingRun:
     """Put a run's rows in the published tables, where no reader looks for them before the commit.
 
     Parameters
@@ -30,7 +27,7 @@ def place_rows(
     run
         The run; its ``recommendations`` are counted here.
     tables
-        For each published table, its rows in blocks; consumed once.
+        For each published table its rows in blocks, consumed once, or what fills it.
 
     Returns
     -------

@@ -33,6 +33,17 @@ recommendation."""
 
 
 @dataclass(frozen=True)
+class ListRules:
+    """What lists are made by besides the model; as :class:`Ranked` has it."""
+
+    top: int
+    recommendable: Recommendable | None
+    variety: Variety | None
+    new: NewMovies | None
+    cold_users: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
 class Ranked:
     """Everything that lists are made from; rows and columns mean the same in all of it."""
 
@@ -82,10 +93,38 @@ def tables_of(
     ranked: Ranked, dataset: Dataset, phases: Phases, bar: Bar
 ) -> dict[str, Iterable[Columns]]:
     """Return the rows of each published table in blocks, made as they are consumed."""
+    own = ranked.H.shape[0] - (0 if ranked.past is None else ranked.past.P.shape[1])
     return {
         "recommendations": recommendations(ranked, phases, bar),
-        "similar_movies": phases.timed("similar", similar(ranked)),
-        "movie_factors": movie_factors(ranked),
+        **tables_without_users(
+            ranked.H, own, ranked.movie_ids, ranked.recommendable, dataset, phases
+        ),
+    }
+
+
+def tables_without_users(
+    H: NDArray[np.float32],
+    own: int,
+    movie_ids: NDArray[np.uint64],
+    recommendable: Recommendable | None,
+    dataset: Dataset,
+    phases: Phases,
+) -> dict[str, Iterable[Columns]]:
+    """Return the rows of the published tables that no user has part in.
+
+    Parameters
+    ----------
+    H, movie_ids, recommendable
+        As :class:`Ranked` has them.
+    own
+        How many of the features are NMF's own; they come first.
+    dataset, phases
+        What the marts hold, and where time is counted.
+    """
+    shown = None if recommendable is None else recommendable.anywhere
+    return {
+        "similar_movies": phases.timed("similar", similar(H[:own], movie_ids, shown)),
+        "movie_factors": movie_factors(H, movie_ids),
         "dataset_samples": dataset.rows(),
     }
 
@@ -163,25 +202,25 @@ def popular_lists(ranked: Ranked, rows: NDArray[np.int64]) -> Iterator[Columns]:
         }
 
 
-def similar(ranked: Ranked) -> Iterator[Columns]:
+def similar(
+    H: NDArray[np.float32], movie_ids: NDArray[np.uint64], shown: NDArray[np.bool_] | None
+) -> Iterator[Columns]:
     """Yield each movie's nearest movies in NMF's factor space: what is next to them, not next."""
-    own = ranked.H.shape[0] - (0 if ranked.past is None else ranked.past.P.shape[1])
-    shown = None if ranked.recommendable is None else ranked.recommendable.anywhere
-    pairs = similar_movies(ranked.H[:own], SIMILAR_PER_MOVIE, shown)
+    pairs = similar_movies(H, SIMILAR_PER_MOVIE, shown)
     yield {
-        "movie_id": ranked.movie_ids[pairs.movies],
-        "similar_movie_id": ranked.movie_ids[pairs.similar],
+        "movie_id": movie_ids[pairs.movies],
+        "similar_movie_id": movie_ids[pairs.similar],
         "rank": pairs.ranks,
         "cosine": pairs.cosines,
     }
 
 
-def movie_factors(ranked: Ranked) -> Iterator[Columns]:
+def movie_factors(H: NDArray[np.float32], movie_ids: NDArray[np.uint64]) -> Iterator[Columns]:
     """Yield H, one feature a block; a movie has no row for a feature in which it has no part."""
-    for feature, weights in enumerate(ranked.H):
+    for feature, weights in enumerate(H):
         movies = np.flatnonzero(weights)
         yield {
-            "movie_id": ranked.movie_ids[movies],
+            "movie_id": movie_ids[movies],
             "feature": np.full(movies.size, feature, np.uint16),
             "weight": weights[movies],
         }

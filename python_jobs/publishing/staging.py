@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -19,13 +19,25 @@ Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 """One block of a table: for each column but ``run_id`` its values, all of the same length."""
 
 
+class Filler(Protocol):
+    """Fills a staging table in another way than row by row through this process."""
+
+    def fill(self, staging: Relation) -> int:
+        """Fill an empty table; return how many rows it has then."""
+        ...
+
+
+Tables = Mapping[str, Iterable[Columns] | Filler]
+"""For each published table its rows in blocks, consumed once, or what fills it."""
+
+
 def staging_of(warehouse: Warehouse, table: str, run_id: str) -> Relation:
     """Return where a run's staging table is."""
     live = warehouse.published(table)
     return live.beside(f"{live.table}__staging_{run_id}")
 
 
-def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Columns]) -> int:
+def stage(warehouse: Warehouse, table: str, run_id: str, rows: Iterable[Columns] | Filler) -> int:
     """Load a run's rows into its staging table, check them there, and return how many there are.
 
     Raises
@@ -33,8 +45,20 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
     UserError
         If the staged rows fail a check.
     """
-    live, staging = warehouse.published(table), staging_of(warehouse, table, run_id)
-    drop_staging(warehouse, table, run_id)
+    staging = staging_of(warehouse, table, run_id)
+    make_staging(warehouse, table, run_id, staging)
+    if isinstance(rows, Iterable):
+        loaded = sum(load_block(warehouse, staging, block) for block in rows)
+    else:
+        loaded = rows.fill(staging)
+    verify(warehouse, table, staging, loaded)
+    return loaded
+
+
+def make_staging(warehouse: Warehouse, table: str, run_id: str, staging: Relation) -> None:
+    """Make an empty table for rows of a run on their way into a published table."""
+    live = warehouse.published(table)
+    drop(warehouse, table, staging)
     warehouse.client.command(
         f"create table {staging} as {live} {plain_engine(warehouse, live)}",
         settings=STAGING_DDL if live in warehouse.replicated else {},
@@ -44,9 +68,6 @@ def stage(warehouse: Warehouse, table: str, run_id: str, blocks: Iterable[Column
         f"alter table {staging} modify column run_id String default {{run_id:String}}",
         parameters={"run_id": run_id},
     )
-    loaded = sum(load_block(warehouse, staging, block) for block in blocks)
-    verify(warehouse, table, staging, loaded)
-    return loaded
 
 
 def plain_engine(warehouse: Warehouse, live: Relation) -> str:
@@ -105,7 +126,12 @@ def swap_in(warehouse: Warehouse, table: str, run_id: str, rows: int) -> None:
 
 def drop_staging(warehouse: Warehouse, table: str, run_id: str) -> None:
     """Drop a run's staging table, if there is one."""
+    drop(warehouse, table, staging_of(warehouse, table, run_id))
+
+
+def drop(warehouse: Warehouse, table: str, staging: Relation) -> None:
+    """Drop a staging table of a published table, if it is there."""
     warehouse.client.command(
-        f"drop table if exists {staging_of(warehouse, table, run_id)} sync",
+        f"drop table if exists {staging} sync",
         settings=STAGING_DDL if warehouse.published(table) in warehouse.replicated else {},
     )

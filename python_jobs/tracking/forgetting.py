@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from python_jobs.tracking.record import METADATA
+from python_jobs.tracking.record import METADATA, SUMMARY, file_of, numbers_of
 from python_jobs.tracking.store import reason
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     from python_jobs.tracking.store import Tracking
 
-USER_IDS = "user_ids.npy"
-BY_USER = ("user_features.npy", "user_fingerprints.npy")
-"""Arrays with a row for each user."""
+IDS = "user_ids"
+BY_USER = ("user_features", "user_fingerprints")
+"""Arrays with a row for each user, beside that of the ids."""
+Ids = dict[int | None, "NDArray[np.uint64]"]
+"""Users of a model by the number of their part; None is the number of the whole."""
 
 
 def runs_with(tracking: Tracking, user_id: int) -> tuple[list[str], dict[str, str]]:
@@ -42,7 +44,7 @@ def runs_with(tracking: Tracking, user_id: int) -> tuple[list[str], dict[str, st
     for run_id in _runs(tracking):
         try:
             with TemporaryDirectory() as directory:
-                if _holds(_user_ids(tracking, run_id, Path(directory)), user_id):
+                if _part_of(_user_ids(tracking, run_id, Path(directory)), user_id):
                     found.append(run_id)
         except Exception as error:  # the stores' clients, NumPy and JSON raise their own kinds
             unread[run_id] = f"{type(error).__name__}: {reason(error)}"
@@ -98,45 +100,56 @@ def _runs(tracking: Tracking) -> Iterator[str]:
     yield from sorted(seen | {str(version.run_id) for version in versions})
 
 
-def _user_ids(tracking: Tracking, run_id: str, folder: Path) -> NDArray[np.uint64]:
+def _user_ids(tracking: Tracking, run_id: str, folder: Path) -> Ids:
     """Return the users of a run's model, as the run keeps them; none where it has no model.
 
     Models of the first release have them in ``metadata.json`` alone.
     """
     import numpy as np
 
+    def fetched(name: str) -> Path:
+        return Path(tracking.client.download_artifacts(run_id, name, str(folder)))
+
     names = {file.path for file in tracking.client.list_artifacts(run_id)}
-    if USER_IDS in names:
-        path = Path(tracking.client.download_artifacts(run_id, USER_IDS, str(folder)))
-        return np.asarray(np.load(path), np.uint64)
+    if SUMMARY in names:
+        numbers = numbers_of(json.loads(fetched(SUMMARY).read_text()))
+        return {
+            number: np.asarray(np.load(fetched(file_of(IDS, number))), np.uint64)
+            for number in numbers
+        }
     if METADATA in names:
-        path = Path(tracking.client.download_artifacts(run_id, METADATA, str(folder)))
-        return np.asarray(json.loads(path.read_text())["user_ids"], np.uint64)
-    return np.empty(0, np.uint64)
+        ids = json.loads(fetched(METADATA).read_text())["user_ids"]
+        return {None: np.asarray(ids, np.uint64)}
+    return {}
 
 
-def _holds(user_ids: NDArray[np.uint64], user_id: int) -> bool:
-    return bool((user_ids == user_id).any())
+def _part_of(user_ids: Ids, user_id: int) -> list[int | None]:
+    """Return the number of the part that holds a user, if one does."""
+    return [number for number, ids in user_ids.items() if (ids == user_id).any()]
 
 
 def _rewrite(tracking: Tracking, run_id: str, user_id: int, folder: Path) -> None:
     """Rewrite one run's artifacts, the ids last: until then a second attempt finds them."""
     import numpy as np
 
-    user_ids = _user_ids(tracking, run_id, folder)
+    found = _user_ids(tracking, run_id, folder)
+    (number,) = _part_of(found, user_id)
+    user_ids = found[number]
     (row,) = np.flatnonzero(user_ids == user_id)
     for name in BY_USER:
-        path = Path(tracking.client.download_artifacts(run_id, name, str(folder)))
+        file = file_of(name, number)
+        path = Path(tracking.client.download_artifacts(run_id, file, str(folder)))
         array = np.load(path)
         if array.shape[0] == user_ids.size:  # an attempt that died has not been here
             np.save(path, np.delete(array, row, axis=0))
             _put(tracking, run_id, path)
     path = Path(tracking.client.download_artifacts(run_id, METADATA, str(folder)))
     metadata = json.loads(path.read_text())
-    metadata["user_ids"] = [each for each in metadata["user_ids"] if each != user_id]
-    path.write_text(json.dumps(metadata))
-    _put(tracking, run_id, path)
-    if (path := folder / USER_IDS).exists():
+    if IDS in metadata:  # of many users it names the files
+        metadata[IDS] = [each for each in metadata[IDS] if each != user_id]
+        path.write_text(json.dumps(metadata))
+        _put(tracking, run_id, path)
+    if (path := folder / file_of(IDS, number)).exists():
         np.save(path, np.delete(user_ids, row))
         _put(tracking, run_id, path)
 

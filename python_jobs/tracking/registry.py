@@ -16,10 +16,7 @@ from python_jobs.tracking.record import summary_of as _summary_of
 from python_jobs.tracking.store import artifacts_stored, reason
 
 if TYPE_CHECKING:
-    import numpy as np
     from mlflow.entities.model_registry import ModelVersion
-    from numpy.typing import NDArray
-    from scipy.sparse import csr_matrix
 
     from python_jobs.tracking.store import Tracking
 
@@ -53,22 +50,23 @@ class RegisteredModel:
     record: ModelRecord
 
 
-def register_model(
-    tracking: Tracking, run_id: str, model: Any, matrix: csr_matrix, W: NDArray[np.float32]
-) -> str:
-    """Log the fitted NMF and register it; return the new version's number.
+def register_model(tracking: Tracking, run_id: str, model: Any, movies: int, rank: int) -> str:
+    """Log the fitted NMF, of movies and a rank, and register it; return the new version's number.
 
     It is serialised by skops, without pickle, so that loading it runs no code.
     """
     import mlflow
+    import numpy as np
     from mlflow.exceptions import MlflowException
     from mlflow.models import infer_signature
+    from scipy.sparse import csr_matrix
 
+    row, factors = csr_matrix(np.zeros((1, movies), np.float32)), np.zeros((1, rank), np.float32)
     with artifacts_stored(tracking):
         info = mlflow.sklearn.log_model(
             model,
             name="nmf_model",
-            signature=infer_signature(matrix[:1], W[:1]),
+            signature=infer_signature(row, factors),
             serialization_format="skops",
             pip_requirements=_requirements(),
         )

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
-from python_jobs.tracking.record import ModelRecord, save_record
+from python_jobs.tracking.record import ModelParts, save_record
 from python_jobs.warehouse.explained_errors import root_cause
 
 if TYPE_CHECKING:
@@ -143,14 +143,19 @@ def artifacts_stored(tracking: Tracking) -> Iterator[None]:
 
 
 @contextmanager
-def tracked_run(tracking: Tracking, name: str, tags: dict[str, str]) -> Iterator[str]:
+def tracked_run(
+    tracking: Tracking, name: str, tags: dict[str, str], resume: str | None = None
+) -> Iterator[str]:
     """Keep an MLflow run for the length of a ``with`` block and yield its id.
+
+    ``resume`` is a run that is gone on with; None for a new one.
 
     It ends as FINISHED, as FAILED after an error, and as KILLED after Ctrl-C.
     """
     import mlflow
 
-    with mlflow.start_run(experiment_id=tracking.experiment_id, run_name=name, tags=tags) as active:
+    begun = {"run_id": resume} if resume else {"experiment_id": tracking.experiment_id}
+    with mlflow.start_run(**begun, run_name=name, tags=tags) as active:
         run_id = str(active.info.run_id)
         try:
             yield run_id
@@ -189,12 +194,12 @@ def log_trial(
         mlflow.log_metric("validation_ndcg_at_10", ndcg)
 
 
-def log_record(tracking: Tracking, record: ModelRecord, about: dict[str, Any]) -> None:
+def log_record(tracking: Tracking, model: ModelParts, about: dict[str, Any]) -> None:
     """Log a model's factors, ids and settings as artifacts of the active run."""
     import mlflow
 
     with TemporaryDirectory() as directory:
-        save_record(record, about, Path(directory))
+        save_record(model, about, Path(directory))
         with artifacts_stored(tracking):
             mlflow.log_artifacts(directory)
 

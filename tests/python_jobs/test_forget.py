@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from python_jobs.model.settings import Settings
 from python_jobs.publishing.holders import Holder
 from python_jobs.tracking import forgetting
 from python_jobs.tracking.forgetting import remove_from_runs, runs_with
-from python_jobs.tracking.record import ModelRecord, Summary, load_record
+from python_jobs.tracking.record import ModelRecord, Summary, Users, load_record
 from python_jobs.tracking.store import log_record, tracked_run
 from tests.python_jobs.conftest import Project, rows_of
 
@@ -209,7 +210,7 @@ def recorded(store):
         summary=Summary(Settings(), {}, {}),
     )
     with tracked_run(store, "train", {}) as run_id:
-        log_record(store, record, {"run_id": run_id})
+        log_record(store, record.parts(), {"run_id": run_id})
     uri = store.client.get_run(run_id).info.artifact_uri
     yield run_id, Path(uri.removeprefix("file://"))
     store.client.delete_run(run_id)
@@ -234,6 +235,33 @@ def test_a_model_has_a_row_less_and_loads(store, recorded):
     assert done == [1]
     shrunk(folder)
     assert runs_with(store, 5) == ([], {})
+
+
+@pytest.mark.parametrize("largest", [2, 3])
+def test_a_model_in_parts_has_a_row_less_and_loads(store, recorded, monkeypatch, largest):
+    """As users on several machines are kept, with their mappings in metadata.json and without."""
+    monkeypatch.setattr("python_jobs.tracking.record.LARGEST_MAPPING", largest)
+    whole = load_record(recorded[1])
+
+    def users():
+        for part in (slice(0, 1), slice(1, 3)):
+            yield Users(whole.W[part], whole.user_ids[part], whole.fingerprints[part])
+
+    with tracked_run(store, "train", {}) as run_id:
+        log_record(store, replace(whole.parts(), users=users), {})
+    found, _ = runs_with(store, 5)
+    assert set(found) == {recorded[0], run_id}
+    assert remove_from_runs(store, found, 5, lambda: None) == {}
+    folder = Path(store.client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+    record = load_record(folder)
+    assert (record.user_ids.tolist(), record.W.tolist()) == ([3, 8], [[0, 1], [4, 5]])
+    assert record.fingerprints.tolist() == [30, 80]
+    assert np.load(folder / "user_ids_00000.npy").tolist() == [3]
+    metadata = json.loads((folder / "metadata.json").read_text())
+    assert metadata.get("user_ids", [3, 8]) == [3, 8]
+    assert ("user_ids" in metadata) is (largest == 3)
+    assert runs_with(store, 5) == ([], {})
+    store.client.delete_run(run_id)
 
 
 def test_a_model_of_a_deleted_run_and_of_the_first_release_is_rewritten_too(store, recorded):

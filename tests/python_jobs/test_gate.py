@@ -11,11 +11,12 @@ from mlflow import MlflowClient
 from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
-from python_jobs.evaluation.assessment import assess, evaluate_settings
+from python_jobs.evaluation.assessment import Measured, assess, evaluate_settings
 from python_jobs.evaluation.gate import Champion, Size, judge, judge_unmeasured, refusal, shrunk
 from python_jobs.evaluation.holdout import hold_out
 from python_jobs.evaluation.limits import Limits
 from python_jobs.interactions.columns import Interactions
+from python_jobs.jobs.one_process import InMemory
 from python_jobs.jobs.options import TrainOptions
 from python_jobs.jobs.train import assess_and_judge
 from python_jobs.model.settings import Settings
@@ -36,17 +37,16 @@ SABOTAGED = ["train", "--max-components", "1", "--max-iter", "1"]
 MART, WHOLE = "analytics.mart_user_movie_matrix", "analytics.whole_matrix"
 SIZE = Size(100, 50, 1000)
 CHAMPION = Champion("4", Settings(), recorded=0.5, size=SIZE)
-NO_HOLDOUT: Any = None
 
 
 def _judged(ndcg, popularity=0.1, champion=CHAMPION, size=SIZE, limits=None):
-    """Judge settings like the champion's by their figures; no holdout is needed then."""
+    """Judge settings like the champion's by their figures."""
     assessment: Any = SimpleNamespace(
         model=SimpleNamespace(metrics={"ndcg_at_10": ndcg}),
         baselines={"popularity": SimpleNamespace(metrics={"ndcg_at_10": popularity})},
         started_at=None,
     )
-    return judge(champion, size, Settings(), assessment, NO_HOLDOUT, limits or Limits())
+    return judge(champion, size, Measured(assessment, None), limits or Limits())
 
 
 def test_a_run_like_the_champion_can_fail():
@@ -97,7 +97,7 @@ def test_the_tolerance_is_a_share_of_what_the_champions_settings_reach():
     for share, refused in [(1.01, True), (0.99, False)]:
         # The tolerance at which ours is just too little, or just enough.
         limits = Limits(tolerance=1 - share * ours / theirs)
-        verdict = judge(champion, champion.size, settings, assessment, holdout, limits)
+        verdict = judge(champion, champion.size, Measured(assessment, theirs), limits)
         assert verdict.champion_ndcg == theirs
         assert any("that of the champion's settings" in why for why in verdict.reasons) is refused
 
@@ -338,7 +338,7 @@ def test_the_champion_is_judged_on_the_scores_that_its_settings_want():
     )
     ours, theirs = Settings(4), Settings(4, watched_weight=2.0)
     champion = replace(CHAMPION, settings=theirs, recorded=None)
-    assessment, verdict = assess_and_judge(champion, interactions, TrainOptions(ours))
+    assessment, verdict = assess_and_judge(champion, InMemory(interactions), TrainOptions(ours))
     assert assessment is not None
     ndcg = assessment.model.metrics["ndcg_at_10"]
     expected = {

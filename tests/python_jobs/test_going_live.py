@@ -289,7 +289,7 @@ def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(
 @pytest.mark.parametrize("left", [0.0, 0.5])
 def test_a_damaged_model_is_a_sentence(warehouse, tracking, tmp_path, name, left):
     run = _published(warehouse, tracking)
-    save_record(RECORD, {}, tmp_path)
+    save_record(RECORD.parts(), {}, tmp_path)
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: int(len(whole) * left)])
     tracking.client.log_artifacts(run.mlflow_run_id, str(tmp_path))
@@ -306,7 +306,7 @@ def test_what_is_downloaded_of_a_model_is_removed_again(warehouse, tracking, tmp
     saved, downloads = tmp_path / "saved", tmp_path / "downloads"
     saved.mkdir()
     downloads.mkdir()
-    save_record(RECORD, {}, saved)
+    save_record(RECORD.parts(), {}, saved)
     tracking.client.log_artifacts(run.mlflow_run_id, str(saved))
     live, _ = find_live(warehouse, tracking)
     monkeypatch.setattr("tempfile.tempdir", str(downloads))
@@ -328,7 +328,7 @@ def test_what_is_downloaded_of_a_model_is_removed_again(warehouse, tracking, tmp
 def test_artifacts_that_cannot_be_stored_are_a_sentence(tracking, monkeypatch, error):
     monkeypatch.setattr("mlflow.log_artifacts", _failing(error))
     with pytest.raises(UserError, match="could not be written to the MLflow store at") as told:
-        log_record(tracking, RECORD, {})
+        log_record(tracking, RECORD.parts(), {})
     assert str(error.args[-1]) in str(told.value)
     assert "Nothing was published" in str(told.value)
 

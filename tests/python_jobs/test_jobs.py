@@ -10,7 +10,7 @@ from python_jobs.errors import UserError
 from python_jobs.evaluation.gate import RefusedError
 from python_jobs.evaluation.holdout import TooFewInteractionsError
 from python_jobs.evaluation.limits import Limits
-from python_jobs.jobs import train as train_module
+from python_jobs.jobs import one_process
 from python_jobs.jobs.live import find_live, load_live
 from python_jobs.jobs.options import ScoreOptions, TrainOptions
 from python_jobs.jobs.recommend import recommend
@@ -104,7 +104,7 @@ def test_a_training_that_could_not_be_measured_leaves_all_as_it_was(
         raise TooFewInteractionsError("Nobody has enough interactions.")
 
     before = _state(warehouse, store)
-    monkeypatch.setattr(train_module, "hold_out", nobody)
+    monkeypatch.setattr(one_process, "hold_out", nobody)
     report = _train(warehouse, store)
     assert "nobody has enough interactions" in report.verdict.reasons[0]
     assert _state(warehouse, store) == before

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from python_jobs.errors import UserError
 from python_jobs.model.settings import Settings
-from python_jobs.tracking.record import ModelRecord, Summary, load_record, save_record
+from python_jobs.tracking.record import ModelRecord, Summary, Users, load_record, save_record
 
 RECORD = ModelRecord(
     W=np.ones((2, 1), np.float32),
@@ -31,7 +32,7 @@ def _same(read):
 
 
 def test_what_is_saved_is_loaded(tmp_path):
-    save_record(RECORD, {"run_id": "a"}, tmp_path)
+    save_record(RECORD.parts(), {"run_id": "a"}, tmp_path)
     _same(load_record(tmp_path))
     # The jobs read no id from it; readers who have MLflow alone do.
     metadata = json.loads((tmp_path / "metadata.json").read_text())
@@ -41,11 +42,59 @@ def test_what_is_saved_is_loaded(tmp_path):
     _same(load_record(tmp_path))
 
 
+def in_parts(record, bounds):
+    """Return a record as it is saved of users on several machines."""
+
+    def users():
+        for first, last in pairwise([0, *bounds, record.user_ids.size]):
+            part = slice(first, last)
+            yield Users(record.W[part], record.user_ids[part], record.fingerprints[part])
+
+    return replace(record.parts(), users=users)
+
+
+def test_users_in_parts_are_files_of_their_own_and_loaded_as_one_model(tmp_path):
+    save_record(in_parts(RECORD, [1]), {}, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("user_ids*")) == [
+        "user_ids_00000.npy",
+        "user_ids_00001.npy",
+    ]
+    said = json.loads((tmp_path / "model.json").read_text())
+    assert (said["format"], said["user_parts"]) == (4, 2)
+    assert json.loads((tmp_path / "metadata.json").read_text())["user_ids"] == [7, 2**63]
+    _same(load_record(tmp_path))
+
+
+def test_one_part_is_what_earlier_releases_read(tmp_path):
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    for folder, model in ((whole, RECORD.parts()), (part, in_parts(RECORD, []))):
+        folder.mkdir()
+        save_record(model, {}, folder)
+    files = sorted(path.name for path in whole.iterdir())
+    assert "user_ids.npy" in files
+    assert json.loads((whole / "model.json").read_text())["format"] == 3
+    assert [(part / name).read_bytes() for name in files] == [
+        (whole / name).read_bytes() for name in files
+    ]
+
+
+@pytest.mark.parametrize("bounds", [[], [1]])
+def test_the_mappings_of_many_users_are_named_and_not_held(tmp_path, monkeypatch, bounds):
+    monkeypatch.setattr("python_jobs.tracking.record.LARGEST_MAPPING", 1)
+    save_record(in_parts(RECORD, bounds), {}, tmp_path)
+    metadata = json.loads((tmp_path / "metadata.json").read_text())
+    assert "user_ids" not in metadata
+    ids = [np.load(tmp_path / name) for name in metadata["user_id_files"]]
+    assert np.concatenate(ids).tolist() == [7, 2**63]
+    assert metadata["movie_ids"] == [1, 5, 2**40]
+    _same(load_record(tmp_path))
+
+
 def test_transitions_are_saved_and_loaded(tmp_path):
     settings = Settings(3, transition_rank=2)
     P = np.arange(6, dtype=np.float32).reshape(3, 2)
     summary = replace(RECORD.summary, settings=settings)
-    save_record(replace(RECORD, P=P, summary=summary), {}, tmp_path)
+    save_record(replace(RECORD, P=P, summary=summary).parts(), {}, tmp_path)
     read = load_record(tmp_path)
     assert read.P is not None
     assert read.P.tobytes() == P.tobytes()
@@ -53,7 +102,7 @@ def test_transitions_are_saved_and_loaded(tmp_path):
 
 
 def test_a_model_of_before_transitions_is_loaded(tmp_path):
-    save_record(RECORD, {}, tmp_path)
+    save_record(RECORD.parts(), {}, tmp_path)
     path = tmp_path / "model.json"
     found = json.loads(path.read_text())
     known = {name: v for name, v in found["settings"].items() if "transition" not in name}
@@ -63,7 +112,7 @@ def test_a_model_of_before_transitions_is_loaded(tmp_path):
 
 
 def _first_release(folder, settings):
-    save_record(RECORD, {}, folder)
+    save_record(RECORD.parts(), {}, folder)
     for name in ("model.json", "user_ids.npy", "movie_ids.npy"):
         (folder / name).unlink()
     path = folder / "metadata.json"

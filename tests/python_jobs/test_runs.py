@@ -55,27 +55,22 @@ def test_the_unit_of_the_errors_is_said(settings, mart, words):
 
 
 def test_of_two_bounds_of_the_rank_only_the_one_that_counted_is_logged():
-    interactions: Any = SimpleNamespace(stamp=Stamp())
-    single = fit_params(Settings(6), interactions)
+    single = fit_params(Settings(6), Stamp())
     assert single["max_components"] == 6
     assert "ensemble_ranks" not in single
     assert [name for name in single if "transition" in name] == ["transition_rank"]
-    stacked = fit_params(Settings(6, transition_rank=2), interactions)
+    stacked = fit_params(Settings(6, transition_rank=2), Stamp())
     assert stacked["transition_memory"] == 5.0
-    several = fit_params(Settings(6, ensemble_ranks=(10, 20)), interactions)
+    several = fit_params(Settings(6, ensemble_ranks=(10, 20)), Stamp())
     assert "max_components" not in several
     assert several["ensemble_ranks"] == (10, 20)
 
 
 @pytest.mark.parametrize(("protocol", "prefix"), [("temporal", ""), ("random", "random_")])
-def test_what_is_held_out_at_random_is_in_a_column_of_its_own(
-    monkeypatch, protocol: Protocol, prefix
-):
-    monkeypatch.setattr(recording, "reconstruction_metrics", lambda *_: {"rmse": 1.0})
-    fitted: Any = SimpleNamespace(W=None, H=None, iterations=3, converged=True)
-    weighed: Any = SimpleNamespace(matrix=None)
+def test_what_is_held_out_at_random_is_in_a_column_of_its_own(protocol: Protocol, prefix):
+    fitted: Any = SimpleNamespace(iterations=3, converged=True)
     assessment: Any = SimpleNamespace(metrics=lambda: {"ndcg_at_10": 0.5})
-    metrics = recording.fit_metrics(weighed, fitted, assessment, protocol)
+    metrics = recording.fit_metrics({"rmse": 1.0}, fitted, assessment, protocol)
     assert metrics[f"{prefix}ndcg_at_10"] == 0.5
     assert set(metrics) == {"rmse", "iterations", "converged", f"{prefix}ndcg_at_10"}
 

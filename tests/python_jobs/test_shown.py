@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
-from python_jobs.interactions.recommendable import Recommendable, read_recommendable
-from python_jobs.jobs.train import short_lists
+from python_jobs.interactions.recommendable import Recommendable, read_recommendable, short_lists
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.rows import Ranked, recommendations, similar
 from python_jobs.ranking.explanations import Past
@@ -157,7 +156,7 @@ def test_lists_are_full_where_nine_in_ten_may_not_be_shown() -> None:
     for user, rows in lists_of(ranked).items():
         assert len(rows) == min(10, 12 - seen_of.get(user, 0))
         assert all(shown[int(row[0]) - 1] for row in rows)
-    (pairs,) = similar(ranked)
+    (pairs,) = similar(ranked.H, ranked.movie_ids, shown)
     assert all(shown[int(movie) - 1] for movie in pairs["similar_movie_id"])
 
 

@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
-from python_jobs.evaluation.assessment import Assessment, assess
+from python_jobs.evaluation.assessment import Assessment, Measured, assess
 from python_jobs.evaluation.gate import Champion, Size, judge
 from python_jobs.evaluation.holdout import hold_out
 from python_jobs.evaluation.limits import Limits
@@ -147,7 +147,9 @@ def test_what_ranks_worse_than_what_it_started_from_is_refused(day):
     champion = Champion("7", settings, None, Size(290, 200, now.matrix.nnz))
 
     def verdict(assessment: Assessment):
-        return judge(champion, champion.size, settings, assessment, holdout, Limits())
+        assert assessment.started_at
+        measured = Measured(assessment, assessment.started_at.metrics["ndcg_at_10"])
+        return judge(champion, champion.size, measured, Limits())
 
     worse = replace(good, model=good.baselines["popularity"], started_at=good.model)
     (reason,) = verdict(worse).reasons
