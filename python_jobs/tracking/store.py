@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
 from python_jobs.tracking.record import ModelRecord, save_record
+from python_jobs.tracking.scratch import scratch
 from python_jobs.warehouse.explained_errors import root_cause
 
 if TYPE_CHECKING:
@@ -193,10 +193,10 @@ def log_record(tracking: Tracking, record: ModelRecord, about: dict[str, Any]) -
     """Log a model's factors, ids and settings as artifacts of the active run."""
     import mlflow
 
-    with TemporaryDirectory() as directory:
-        save_record(record, about, Path(directory))
+    with scratch() as folder:
+        save_record(record, about, folder)
         with artifacts_stored(tracking):
-            mlflow.log_artifacts(directory)
+            mlflow.log_artifacts(str(folder))
 
 
 def log_mart(relation: str, rows: int, last_interacted_at: str) -> None:
