@@ -222,7 +222,9 @@ def counted_by_hand(
     for (user, movie), moment in firsts(known).items():
         if moment < at:
             viewers[movie].add(user)
-    popular = sorted(viewers.keys() & outcomes["shown"], key=lambda movie: (-len(viewers[movie]), movie))
+    popular = sorted(
+        viewers.keys() & outcomes["shown"], key=lambda movie: (-len(viewers[movie]), movie)
+    )
     unseen = {
         user: [movie for movie in popular if user not in viewers[movie]]
         for user in range(1, USERS + 1)
