@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ BUILD = [
     "int_current_recommendations",
     "mart_user_recommendations",
 ]
+RECOMMENDED = (1, 2, 3, 4, 5, 6, 42, 299)
 STEPS: dict[str, list[list[str]]] = {
     "before": LOOKS,
     "promoted without an experiment": [["promote"]],
@@ -44,6 +46,10 @@ STEPS: dict[str, list[list[str]]] = {
     "begun": [EXPERIMENT, *LOOKS],
     "built": [BUILD, ["query", MARTS], ["query", VERDICTS]],
     "undecided": [["promote"]],
+    "recommended": [
+        ["recommend", "--user", str(user), "--top", "20", "--format", "json"]
+        for user in RECOMMENDED
+    ],
     "scored": [["score"], *LOOKS],
     "promoted": [["promote", "challenger"], *LOOKS],
 }
@@ -102,6 +108,15 @@ def test_each_user_has_the_list_of_one_model_and_the_champion_stays(told):
     assert (version, rows_of(champion)) == ("1", [[1]])
     assert params["experiment"] == "blue"
     assert params["challenger_version"] == "3"
+
+
+def test_recommend_goes_by_the_model_of_the_users_arm(told):
+    lists = lists_of(told["begun"][1])
+    assert {lists[user][0] for user in RECOMMENDED} == {"champion", "challenger"}
+    for user, outcome in zip(RECOMMENDED, told["recommended"], strict=True):
+        assert outcome.returncode == 0, outcome.stderr
+        shown = [[row["rank"], row["movie_id"]] for row in json.loads(outcome.stdout)]
+        assert shown == [row[:2] for row in lists[user][1]]
 
 
 def test_the_marts_say_which_arm_and_which_version_a_user_has(told):
