@@ -39,9 +39,9 @@ def _followed(warehouse: Warehouse) -> list[Relation]:
 def remove_published(warehouse: Warehouse) -> list[Relation]:
     """Remove every publication; return which tables of outcomes this user may not empty.
 
-    The tables stay, as dbt made them. The commit rows go first: whatever dies after that leaves no run current, and lists that no
-    reader looks for, which the next reset, or in time the next publication, removes. By partitions,
-    which takes no more rights than publishing does.
+    The tables stay, as dbt made them. The commit rows go first: whatever dies after that leaves no
+    run current, and lists that no reader looks for, which the next reset, or in time the next
+    publication, removes. By partitions, which takes no more rights than publishing does.
     """
     for table in RUNS:
         runs = warehouse.published(table)
