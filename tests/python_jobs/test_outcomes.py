@@ -351,3 +351,34 @@ def test_the_runs_are_shown_with_what_came_of_them(outcomes):
     assert "Experiments" in outcomes["runs"]
     better = [line for line in lines if line[:2] == ["better", "7"]]
     assert better[0][-3:] == ["challenger", "is", "better"]
+
+
+LAST_SCREEN = """
+import sys
+import python_jobs.commands.steps
+python_jobs.commands.steps.run_steps = lambda *_: None
+from python_jobs.__main__ import main
+sys.argv = ["python_jobs", "demo"]
+main()
+"""
+"""The demo without its steps, which test_first_day.py runs."""
+
+
+def test_the_demos_screen_shows_outcomes_once_there_are_any(project):
+    project.execute(
+        # The demo's own build would have named the data set.
+        "alter table analytics.mart_dataset update dataset_label = 'sample' where true "
+        "settings mutations_sync = 1",
+        "insert into analytics.mart_recommendation_outcomes (run_id, published_at, rank, "
+        "shown_within_1_day, hits_within_1_day, popular_hits_within_1_day) "
+        "select 'earlier', '2026-01-02 03:04:05', 1, 40, 9, 3",
+    )
+    done = project.run("python", "-c", LAST_SCREEN, COLUMNS="150")
+    assert done.returncode == 0, done.stderr
+    lists, _, outcomes = done.stdout.partition("Next (after")
+    assert "User 42 liked best" in lists
+    assert "Watched or rated of what was recommended" in outcomes
+    ((*_, rate, popular),) = [
+        line.split() for line in outcomes.splitlines() if "2026-01-02" in line
+    ]
+    assert [rate, popular] == ["22.50%", "7.50%"]
