@@ -62,7 +62,9 @@ def told(trained_project: Project, tmp_path_factory: Any) -> dict[str, list[Any]
     done = iter(project.many([command for step in STEPS.values() for command in step]))
     told = {name: [next(done) for _ in step] for name, step in STEPS.items()}
     scored = rows_of(told["scored"][2])[0][0]
+    before = rows_of(told["before"][1])[0][0]
     told["rolled back"] = project.many([["rollback", scored], *LOOKS])
+    told["ended"] = project.many([["rollback", before], *LOOKS])
     return told
 
 
@@ -154,3 +156,10 @@ def test_promote_gives_everyone_the_winners_lists_and_rollback_takes_them_back(t
     assert lists.stdout == told["scored"][1].stdout
     assert rows_of(run) == rows_of(told["scored"][2])
     assert rows_of(champion) == [[1]]
+
+
+def test_the_lists_from_before_an_experiment_are_kept_to_roll_back_to(told):
+    ended, lists, run, _ = told["ended"]
+    assert ended.returncode == 0, ended.stderr
+    assert lists.stdout == told["before"][0].stdout
+    assert rows_of(run) == rows_of(told["before"][1])

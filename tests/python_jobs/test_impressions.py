@@ -59,7 +59,7 @@ def planted(movies: list[int]) -> dict[str, Any]:
     ago = lambda: 1000 * int(random.integers(1, 40 * 86_400))  # noqa: E731
     seen = [(user, movie, NOW - ago()) for user in USERS for movie in movies]
     events = [event for event in seen if random.random() < 0.35]
-    views = []
+    views: list[tuple[str, Any, int]] = []
     for run_id, user, movie, _ in lists:
         start = PUBLISHED[run_id]
         if random.random() < 0.6:
