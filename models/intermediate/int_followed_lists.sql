@@ -50,6 +50,24 @@ interactions as (
 
 ),
 
+recommendable_movies as (
+
+    select
+        movie_id,
+        upper(trim(country)) as country
+    from {{ ref('int_recommendable_movies') }}
+
+),
+
+users as (
+
+    select
+        user_id,
+        upper(trim(country)) as country
+    from {{ ref('mart_users', v=1) }}
+
+),
+
 run_sizes as (
 
     select
@@ -82,6 +100,47 @@ lists as (
 
 ),
 
+audiences as (
+
+    -- Users of countries without movies of their own are one audience, whose country is empty.
+    select
+        user_id,
+        country
+    from users
+    where
+        user_id in (select lists.user_id from lists)
+        and country in (select recommendable_movies.country from recommendable_movies)
+
+),
+
+countries as (
+
+    select '' as country
+
+    union distinct
+
+    select country from recommendable_movies
+
+),
+
+shown_movies as (
+
+    select
+        movie_id,
+        country
+    from recommendable_movies
+
+    union distinct
+
+    select
+        recommendable_movies.movie_id as movie_id,
+        countries.country as country
+    from recommendable_movies
+    cross join countries
+    where recommendable_movies.country = ''
+
+),
+
 -- Everything below is known from what happened before the publication.
 popularity as (
 
@@ -103,18 +162,34 @@ popularity as (
 places as (
 
     select
-        published_at,
-        run_id,
-        movie_id,
+        popularity.published_at as published_at,
+        popularity.run_id as run_id,
+        shown_movies.country as country,
+        popularity.movie_id as movie_id,
         row_number() over (
             partition by
-                published_at,
-                run_id
+                popularity.published_at,
+                popularity.run_id,
+                shown_movies.country
             order by
-                user_count desc,
-                movie_id asc
+                popularity.user_count desc,
+                popularity.movie_id asc
         ) as place
     from popularity
+    inner join shown_movies on popularity.movie_id = shown_movies.movie_id
+
+),
+
+histories as (
+
+    select
+        interactions.user_id as user_id,
+        interactions.movie_id as movie_id,
+        interactions.first_interacted_at as first_interacted_at,
+        audiences.country as country
+    from interactions
+    left join audiences on interactions.user_id = audiences.user_id
+    where interactions.user_id in (select lists.user_id from lists)
 
 ),
 
@@ -123,13 +198,14 @@ seen as (
     select
         places.published_at as published_at,
         places.run_id as run_id,
-        interactions.user_id as user_id,
+        histories.user_id as user_id,
         arraySort(groupArray(toInt64(places.place))) as seen_places
-    from interactions
-    inner join places on interactions.movie_id = places.movie_id
-    where
-        interactions.first_interacted_at < places.published_at
-        and interactions.user_id in (select lists.user_id from lists)
+    from histories
+    inner join places
+        on
+            histories.movie_id = places.movie_id
+            and histories.country = places.country
+    where histories.first_interacted_at < places.published_at
     group by
         published_at,
         run_id,
@@ -189,6 +265,7 @@ placed as (
         lists.reason as reason,
         lists.arm as arm,
         lists.movie_id as movie_id,
+        audiences.country as country,
         if(empty(unseen.unseen_places), lists.rank, unseen.unseen_places[lists.rank])
             as popular_place
     from lists
@@ -197,6 +274,7 @@ placed as (
             lists.published_at = unseen.published_at
             and lists.run_id = unseen.run_id
             and lists.user_id = unseen.user_id
+    left join audiences on lists.user_id = audiences.user_id
 
 ),
 
@@ -216,6 +294,7 @@ with_popular as (
         on
             placed.published_at = places.published_at
             and placed.run_id = places.run_id
+            and placed.country = places.country
             and placed.popular_place = places.place
 
 )

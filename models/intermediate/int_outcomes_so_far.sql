@@ -38,8 +38,19 @@ known as (
         followed_hits.is_popular_hit as is_popular_hit,
         followed_hits.popular_hit_at as popular_hit_at,
         followed_hits.known_until as known_until,
-        publications.mlflow_run_id as mlflow_run_id,
-        accurateCastOrNull(publications.model_version, 'UInt32') as model_version,
+        if(
+            followed_hits.arm = 'challenger',
+            publications.params['challenger_run_id'],
+            publications.mlflow_run_id
+        ) as mlflow_run_id,
+        accurateCastOrNull(
+            if(
+                followed_hits.arm = 'challenger',
+                publications.params['challenger_version'],
+                publications.model_version
+            ),
+            'UInt32'
+        ) as model_version,
         publications.dataset_id as dataset_id,
         publications.replaced_at as replaced_at
     from followed_hits

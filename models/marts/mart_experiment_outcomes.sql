@@ -33,9 +33,23 @@ so_far as (
 
 ),
 
+publications as (
+
+    select
+        params['experiment'] as experiment,
+        params['challenger_run_id'] as challenger_run_id
+    from {{ ref('int_publications') }}
+
+),
+
 final as (
 
+    -- Of those before a reset nothing is shown any more.
     select * from {{ ref('int_final_experiment_outcomes') }}
+    where (experiment, challenger_run_id) in (select
+        publications.experiment,
+        publications.challenger_run_id
+    from publications)
 
 ),
 

@@ -38,9 +38,20 @@ so_far as (
 
 ),
 
+publications as (
+
+    select * from {{ ref('int_publications') }}
+
+),
+
 final as (
 
+    -- Of those before a reset nothing is shown any more.
     select * from {{ ref('int_final_outcomes') }}
+    where (published_at, run_id) in (select
+        publications.published_at,
+        publications.run_id
+    from publications)
 
 ),
 

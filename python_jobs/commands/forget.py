@@ -50,19 +50,18 @@ def command(
         python_jobs forget 42
     """
     with mlflow_session(dbt, experiment, model_name, "python_jobs.jobs.forget") as job:
-        from python_jobs.jobs.forget import Forgotten, find_traces, forget
+        from python_jobs.jobs.forget import find_traces, forget
 
         with job.phases.phase("look"):
             found = find_traces(job.warehouse, job.tracking, user)
         if job.phases.progress:
             # What it draws would go over the question.
             job.phases.progress.stop()
-        left = Forgotten(failed=found.unread)
         if found:
             name = job.warehouse.published("training_runs").database
             click.echo(_described(found, user), err=not sys.stdout.isatty())
             require_consent(name, database, yes=yes, embedded=job.warehouse.embedded)
-            left = forget(job.warehouse, job.tracking, found, user, lambda: None)
+        left = forget(job.warehouse, job.tracking, found, user, lambda: None)
         project, embedded = job.warehouse.project, job.warehouse.embedded
     if embedded:
         from python_jobs.publishing.sweeping import sweep
@@ -75,7 +74,7 @@ def command(
     removed = f"User {user} is removed." if found else f"User {user} is in nothing to remove."
     click.echo(f"{removed}\n{_raw_words(found)}")
     if others := found.tables.others:
-        click.echo(f"Tables of your own beside them have the user too: {_named(others)}.")
+        click.echo(f"Other tables beside them have the user too, and stay: {_named(others)}.")
     if left:
         raise _left_over(left)
 

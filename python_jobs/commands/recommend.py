@@ -26,7 +26,9 @@ from python_jobs.dbt.project import DbtOptions
 def command(
     user: int, top: int, shape: str, experiment: str, model_name: str, dbt: DbtOptions
 ) -> None:
-    """Recommend unseen movies to one user, from the champion's factors.
+    """Recommend unseen movies to one user, from the factors of the model that is live.
+
+    In an experiment that is the model of the user's arm.
 
     \b
     Example:
@@ -34,9 +36,9 @@ def command(
     """
     with tracked_session(dbt, experiment, model_name, "python_jobs.jobs.recommend") as job:
         from python_jobs.commands.list_screens import show_recommendations
-        from python_jobs.jobs.live import load_live
+        from python_jobs.jobs.experiment import model_for
         from python_jobs.jobs.recommend import recommend
 
-        model = load_live(job.tracking, job.live)
+        model = model_for(job.tracking, job.live, user)
         found = recommend(job.warehouse, model, user, top)
     show_recommendations(found, user, shape)

@@ -35,8 +35,9 @@ def command(
 ) -> None:
     """Remove all that was published, and begin anew; it asks before.
 
-    The rows of the tables in the database `ml` go, and MLflow's aliases of their models. Raw
-    tables, the marts, and MLflow's runs and versions stay.
+    The rows of the tables in the database `ml` go, what is kept of the outcomes of publications,
+    and MLflow's aliases of their models. Raw tables, the marts, and MLflow's runs and versions
+    stay.
 
     \b
     Example:
@@ -55,11 +56,16 @@ def command(
         name = job.warehouse.published("training_runs").database
         click.echo(described(found, job.warehouse, job.tracking, name), err=not sys.stdout.isatty())
         require_consent(name, database, yes=yes, embedded=job.warehouse.embedded)
-        reset(job.warehouse, job.tracking, found)
+        kept = reset(job.warehouse, job.tracking, found)
     click.echo(
         "Removed. Dashboards are empty after: dbt build --selector after_training\n"
         "The next `python_jobs train` begins anew."
     )
+    if kept:
+        click.echo(
+            f"This user of ClickHouse may not empty {', '.join(map(str, kept))}; the marts show "
+            "nothing of what is there after that build."
+        )
 
 
 def described(found: Belongings, warehouse: Warehouse, tracking: Tracking, database: str) -> str:

@@ -19,7 +19,7 @@ from python_jobs.interactions.columns import Interactions
 from python_jobs.interactions.dataset import Dataset
 from python_jobs.interactions.users import cold_users
 from python_jobs.jobs.lists_of_model import rank_with, run_of_model
-from python_jobs.jobs.live import Live
+from python_jobs.jobs.live import Live, load_live
 from python_jobs.jobs.options import Experiment
 from python_jobs.progress import Bar, Phases
 from python_jobs.publishing.arms import (
@@ -59,7 +59,8 @@ class Running:
     def params(self) -> dict[str, str]:
         """Return it as a run's params."""
         told = self.experiment
-        return {NAME: told.name, SHARE: f"{told.share:g}", VERSION: self.version, RUN: self.run_id}
+        # Every digit: rounded, some users would be in the other arm from the next `score` on.
+        return {NAME: told.name, SHARE: repr(told.share), VERSION: self.version, RUN: self.run_id}
 
 
 def running(run: TrainingRun | None) -> Running | None:
@@ -88,6 +89,22 @@ def challenger_of(tracking: Tracking, run: TrainingRun, found: Running) -> Regis
             "it.",
         )
     return load_model(version)
+
+
+def model_for(tracking: Tracking, live: Live, user_id: int) -> RegisteredModel:
+    """Return the model whose list a user has: in the challenger's arm of an experiment, its own.
+
+    Raises
+    ------
+    UserError
+        If nothing of this data set is live, or the model cannot be read.
+    """
+    found = running(live.ours)
+    if live.ours and found:
+        told, user = found.experiment, np.array([user_id], np.uint64)
+        if gets_challenger(user, told.name, told.share)[0]:
+            return challenger_of(tracking, live.ours, found)
+    return load_live(tracking, live)
 
 
 def settled(warehouse: Warehouse, interactions: Interactions, experiment: Experiment) -> Experiment:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from python_jobs.publishing.forgetting import remove_rows, say_how_many_are_left
+from python_jobs.publishing.forgetting import remove_copies, remove_rows, say_how_many_are_left
 from python_jobs.publishing.holders import Holder, Holders, find_holders, raw_rows
 from python_jobs.publishing.retention import remove_leftovers
 from python_jobs.tracking.forgetting import remove_from_runs, runs_with
+from python_jobs.tracking.scratch import remove_abandoned
 from python_jobs.tracking.store import Tracking
 from python_jobs.warehouse.connection import Warehouse
 from python_jobs.warehouse.explained_errors import ACCESS_DENIED, error_code
@@ -61,7 +62,8 @@ def forget(
 ) -> Forgotten:
     """Remove a user from what is published, from MLflow's models and from the marts.
 
-    What dies in between is finished by running it again. ``done`` is called after each model.
+    What dies in between is finished by running it again, where nothing of the user may be left but
+    copies without the user. ``done`` is called after each model.
 
     Raises
     ------
@@ -72,6 +74,8 @@ def forget(
     relations = [holder.relation for holder in (*tables.published, *tables.built)]
     known = warehouse.replicated | replicated_among(warehouse.client, relations)
     warehouse = replace(warehouse, replicated=known)
+    remove_copies(warehouse)
+    remove_abandoned()
     say_how_many_are_left(warehouse, user_id)
     for holder in tables.published:
         remove_rows(warehouse, holder, user_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.publishing.removal import published_rows, remove_published
 from python_jobs.tracking.registry import (
     CHALLENGER,
@@ -21,7 +22,7 @@ class Belongings:
     """What a reset would remove."""
 
     rows: dict[str, int]
-    """For each table of ``ml``, how many rows it has."""
+    """For each table of ``ml``, and of outcomes, how many rows it has."""
     aliases: list[str]
     """MLflow's aliases of versions that were fitted from this target's marts."""
 
@@ -45,8 +46,12 @@ def belongings(warehouse: Warehouse, tracking: Tracking) -> Belongings:
     return Belongings(published_rows(warehouse), aliases)
 
 
-def reset(warehouse: Warehouse, tracking: Tracking, found: Belongings) -> None:
-    """Remove it. Raw tables, marts, and MLflow's runs and versions stay as they are."""
-    remove_published(warehouse)
+def reset(warehouse: Warehouse, tracking: Tracking, found: Belongings) -> list[Relation]:
+    """Remove it; return the tables of outcomes that this user of ClickHouse may not empty.
+
+    Raw tables, marts, and MLflow's runs and versions stay as they are.
+    """
+    kept = remove_published(warehouse)
     for alias in found.aliases:
         remove_alias(tracking, tracking.model_name, alias)
+    return kept

@@ -6,6 +6,7 @@ list of a table's mutations, and the rows on disk until the parts from before it
 
 from __future__ import annotations
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
 from python_jobs.publishing.holders import Holder, count
 from python_jobs.publishing.staging import STAGING_DDL, plain_engine
@@ -16,6 +17,8 @@ from python_jobs.warehouse.replicas import (
     require_every_replica,
 )
 
+COPY = "__staging_forget"
+"""How the names of the copies end."""
 WAIT = {"mutations_sync": 2}
 """A change of rows returns when every replica has made it."""
 
@@ -48,6 +51,31 @@ def say_how_many_are_left(warehouse: Warehouse, user_id: int) -> None:
     )
 
 
+def remove_copies(warehouse: Warehouse) -> None:
+    """Drop the copies of attempts that died: they have the rows of everybody else."""
+    project = warehouse.project
+    known = {*project.models.values(), *project.failures.values(), *project.sources.values()}
+    found = warehouse.client.query(
+        "select database, name from system.tables "
+        "where database in {databases:Array(String)} and endsWith(name, {ending:String})",
+        parameters={
+            "databases": sorted({relation.database for relation in known}),
+            "ending": COPY,
+        },
+    )
+    for database, name in found.result_rows:
+        live = Relation(database, name.removesuffix(COPY))
+        if live in known:
+            _drop_copy(warehouse, live)
+
+
+def _drop_copy(warehouse: Warehouse, live: Relation) -> None:
+    ddl = STAGING_DDL if live in warehouse.replicated else {}
+    warehouse.client.command(
+        f"drop table if exists {live.beside(live.table + COPY)} sync", settings=ddl
+    )
+
+
 def remove_rows(warehouse: Warehouse, holder: Holder, user_id: int) -> None:
     """Swap each partition that holds a user for one that does not, on every replica.
 
@@ -60,14 +88,14 @@ def remove_rows(warehouse: Warehouse, holder: Holder, user_id: int) -> None:
     """
     live, parameters = holder.relation, {"user_id": user_id}
     require_every_replica(warehouse, live)
-    staging = live.beside(f"{live.table}__staging_forget")
+    staging = live.beside(f"{live.table}{COPY}")
     ddl = STAGING_DDL if live in warehouse.replicated else {}
     affected = f"_partition_id in (select _partition_id from {live} where {holder.condition})"
     partitions = warehouse.client.query(
         f"select _partition_id, count() from {live} where {affected} group by all",
         parameters=parameters,
     ).result_rows
-    warehouse.client.command(f"drop table if exists {staging} sync", settings=ddl)
+    _drop_copy(warehouse, live)
     warehouse.client.command(
         f"create table {staging} as {live} {plain_engine(warehouse, live)}", settings=ddl
     )
@@ -94,7 +122,7 @@ def remove_rows(warehouse: Warehouse, holder: Holder, user_id: int) -> None:
             warehouse.client.command(
                 f"alter table {live} {change}", settings=on_every_replica(warehouse, live)
             )
-    warehouse.client.command(f"drop table if exists {staging} sync", settings=ddl)
+    _drop_copy(warehouse, live)
     if left := count(warehouse, live, holder.condition, user_id):
         raise UserError(
             f"{live} has {left:,} rows of the user again: something wrote them meanwhile.",

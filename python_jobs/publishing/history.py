@@ -131,13 +131,18 @@ def require_rows(warehouse: Warehouse, run: TrainingRun) -> None:
 def _instead(warehouse: Warehouse, run: TrainingRun) -> str:
     """Return what there is in the place of a run whose lists are gone."""
     kept = [other for other in list_runs(warehouse) if other.kept and other.run_id != run.run_id]
-    model = (run.model_name, run.model_version)
-    same = [other for other in kept if (other.model_name, other.model_version) == model]
+    same = [other for other in kept if _models(other) == _models(run)]
     if same:
         return f"The last lists of its version are those of run {same[0].run_id}."
     if kept:
         return f"These are kept: {_listed(kept)}."
     return "Train again for its model."
+
+
+def _models(run: TrainingRun) -> tuple[str | None, ...]:
+    """Return whose lists a run holds: in an experiment those of two versions."""
+    told = (run.params.get(name) for name in ("experiment", "challenger_version"))
+    return (run.model_name, run.model_version, *told)
 
 
 def _runs(warehouse: Warehouse, condition: str, parameters: dict[str, Any]) -> list[PublishedRun]:

@@ -12,14 +12,25 @@ from python_jobs.publishing.retention import PUBLISHED_TABLES
 from python_jobs.warehouse.connection import Warehouse
 from python_jobs.warehouse.explained_errors import ACCESS_DENIED, UNKNOWN_TABLE, error_code
 
-USER_COLUMNS = {
+OURS = {
     "user_id": "user_id = {user_id:UInt64}",
     "entity_id": "entity = 'user' and entity_id = {user_id:UInt64}",
 }
 """Columns that name a user, and the condition that it is the one."""
+OTHERS = {
+    "user_id": "toString(user_id) = toString({user_id:UInt64})",
+    "entity_id": "toString(entity) = 'user' and toString(entity_id) = toString({user_id:UInt64})",
+}
+"""The same of tables of which nothing is known: text and numbers cannot be compared."""
 RAW = "accurateCastOrNull(user_id, 'UInt64') = {user_id:UInt64}"
 """The same of a raw table's column, which may be of any type: macros/as_id.sql has the rule."""
-RAW_TABLES = ("users", "ratings", "watched_movies")
+RAW_TABLES = (
+    "dataflix.users",
+    "dataflix.ratings",
+    "dataflix.watched_movies",
+    "impressions.impressions",
+)
+"""Sources with users; there need be no impressions."""
 STAGING = "__staging_"
 """In the names of tables that are on their way into another."""
 
@@ -53,10 +64,10 @@ def find_holders(warehouse: Warehouse, user_id: int) -> Holders:
     project = warehouse.project
     published = {warehouse.published(table) for table in PUBLISHED_TABLES}
     built = {*project.models.values(), *project.failures.values()}
-    raw = {place for name, place in project.sources.items() if name.startswith("dataflix.")}
+    raw = {project.source(*name.split(".")) for name in RAW_TABLES}
     found = Holders([], [], [], [])
     for relation, column in _tables(warehouse, {*published, *built}):
-        condition = USER_COLUMNS[column]
+        condition = (OURS if relation in {*published, *built} else OTHERS)[column]
         rows = 0 if relation in raw else count(warehouse, relation, condition, user_id)
         if not rows:
             continue
@@ -76,7 +87,7 @@ def raw_rows(warehouse: Warehouse, user_id: int) -> dict[str, int | None]:
     """Return how many rows of a user each raw table has; None where this user may not read it."""
     found: dict[str, int | None] = {}
     for name in RAW_TABLES:
-        relation = warehouse.project.source("dataflix", name)
+        relation = warehouse.project.source(*name.split("."))
         try:
             found[str(relation)] = count(warehouse, relation, RAW, user_id)
         except ClickHouseError as error:
@@ -100,19 +111,24 @@ def _tables(warehouse: Warehouse, known: Iterable[Relation]) -> list[tuple[Relat
     """
     found = warehouse.client.query(
         """
-        select columns.database, columns.table, max(columns.name)
+        select
+            columns.database,
+            columns.table,
+            groupArray(columns.name) as names,
+            if(has(names, 'user_id'), 'user_id', 'entity_id')
         from system.columns as columns
         inner join system.tables as tables
             on columns.database = tables.database and columns.table = tables.name
         where columns.database in {databases:Array(String)}
             and columns.name in {names:Array(String)}
             and tables.engine like '%MergeTree'
-        group by all
-        order by all
+        group by columns.database, columns.table
+        having has(names, 'user_id') or hasAll(names, ['entity', 'entity_id'])
+        order by columns.database, columns.table
         """,
         parameters={
             "databases": sorted({relation.database for relation in known}),
-            "names": list(USER_COLUMNS),
+            "names": ["user_id", "entity", "entity_id"],
         },
     )
-    return [(Relation(database, table), column) for database, table, column in found.result_rows]
+    return [(Relation(database, table), column) for database, table, _, column in found.result_rows]

@@ -28,15 +28,16 @@ def remove_old_runs(warehouse: Warehouse, keep: int) -> None:
     """Drop all but the newest run of each of the newest ``keep`` model versions.
 
     Versions are counted and not runs, so that scoring hourly with one version does not push out
-    the versions that a rollback needs. The run before the current one is kept in any case: a
-    reader may still be reading it.
+    the versions that a rollback needs; nor does an experiment push out the lists that its champion
+    has alone, since it counts as a version of its own. The run before the current one is kept in
+    any case: a reader may still be reading it.
     """
     runs = warehouse.published("training_runs")
     catch_up(warehouse, runs)
     kept = f"""
         select argMax(run_id, (published_at, run_id))
         from {runs}
-        group by model_name, model_version
+        group by model_name, model_version, params['experiment'], params['challenger_version']
         order by max(published_at) desc
         limit {int(keep)}
     """

@@ -11,10 +11,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from python_jobs.tracking.record import METADATA, SUMMARY, file_of, numbers_of
+from python_jobs.tracking.scratch import scratch
 from python_jobs.tracking.store import reason
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def runs_with(tracking: Tracking, user_id: int) -> tuple[list[str], dict[str, st
     found, unread = [], {}
     for run_id in _runs(tracking):
         try:
-            with TemporaryDirectory() as directory:
-                if _part_of(_user_ids(tracking, run_id, Path(directory)), user_id):
+            with scratch() as folder:
+                if _part_of(_user_ids(tracking, run_id, folder), user_id):
                     found.append(run_id)
         except Exception as error:  # the stores' clients, NumPy and JSON raise their own kinds
             unread[run_id] = f"{type(error).__name__}: {reason(error)}"
@@ -75,8 +75,8 @@ def remove_from_runs(
     failed = {}
     for run_id in run_ids:
         try:
-            with TemporaryDirectory() as directory:
-                _rewrite(tracking, run_id, user_id, Path(directory))
+            with scratch() as folder:
+                _rewrite(tracking, run_id, user_id, folder)
         except Exception as error:  # each kind of storage has a client with its own
             failed[run_id] = f"{type(error).__name__}: {reason(error)}"
         done()

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from python_jobs.errors import UserError
 from python_jobs.model.settings import Settings
 from python_jobs.model.warm_start import MovieFactors
 
@@ -193,6 +194,8 @@ def load_record(folder: Path) -> ModelRecord:
     ------
     OSError
         If one of them is not there.
+    UserError
+        If their users are not the same ones: somebody would get the list of another.
     """
     import numpy as np
 
@@ -209,6 +212,13 @@ def load_record(folder: Path) -> ModelRecord:
     else:
         user_ids, movie_ids = (
             np.asarray(found[name], np.uint64) for name in ("user_ids", "movie_ids")
+        )
+    if not len(W) == len(fingerprints) == user_ids.size:
+        raise UserError(
+            f"A model's artifacts do not fit each other: they have {len(W):,} users' features, "
+            f"{len(fingerprints):,} fingerprints and {user_ids.size:,} ids.",
+            "A `python_jobs forget` that died half-way leaves them so: run it again, and it "
+            "finishes. Otherwise restore them, or train again with --force.",
         )
     P = np.load(folder / PASTS) if summary.settings.transition_rank else None
     judged = None

@@ -6,13 +6,12 @@ What is live, ClickHouse's current row says; the alias ``champion`` follows it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
 from python_jobs.tracking.record import METADATA, SUMMARY, ModelRecord, Summary, load_record
 from python_jobs.tracking.record import summary_of as _summary_of
+from python_jobs.tracking.scratch import scratch
 from python_jobs.tracking.store import artifacts_stored, reason
 
 if TYPE_CHECKING:
@@ -172,9 +171,9 @@ def load_model(version: Version) -> RegisteredModel:
     import mlflow
 
     try:
-        with TemporaryDirectory() as directory:
-            folder = mlflow.artifacts.download_artifacts(run_id=version.run_id, dst_path=directory)
-            return RegisteredModel(version, load_record(Path(folder)))
+        with scratch() as folder:
+            mlflow.artifacts.download_artifacts(run_id=version.run_id, dst_path=str(folder))
+            return RegisteredModel(version, load_record(folder))
     except UserError:
         raise
     except Exception as error:  # the stores' clients, NumPy and JSON raise their own kinds

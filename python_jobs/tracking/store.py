@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
 from python_jobs.tracking.record import ModelParts, save_record
+from python_jobs.tracking.scratch import scratch
 from python_jobs.warehouse.explained_errors import root_cause
 
 if TYPE_CHECKING:
@@ -198,10 +198,10 @@ def log_record(tracking: Tracking, model: ModelParts, about: dict[str, Any]) -> 
     """Log a model's factors, ids and settings as artifacts of the active run."""
     import mlflow
 
-    with TemporaryDirectory() as directory:
-        save_record(model, about, Path(directory))
+    with scratch() as folder:
+        save_record(model, about, folder)
         with artifacts_stored(tracking):
-            mlflow.log_artifacts(directory)
+            mlflow.log_artifacts(str(folder))
 
 
 def log_mart(relation: str, rows: int, last_interacted_at: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ BUILD = [
     "int_current_recommendations",
     "mart_user_recommendations",
 ]
+RECOMMENDED = (1, 2, 3, 4, 5, 6, 42, 299)
 STEPS: dict[str, list[list[str]]] = {
     "before": LOOKS,
     "promoted without an experiment": [["promote"]],
@@ -44,6 +46,10 @@ STEPS: dict[str, list[list[str]]] = {
     "begun": [EXPERIMENT, *LOOKS],
     "built": [BUILD, ["query", MARTS], ["query", VERDICTS]],
     "undecided": [["promote"]],
+    "recommended": [
+        ["recommend", "--user", str(user), "--top", "20", "--format", "json"]
+        for user in RECOMMENDED
+    ],
     "scored": [["score"], *LOOKS],
     "promoted": [["promote", "challenger"], *LOOKS],
 }
@@ -56,7 +62,9 @@ def told(trained_project: Project, tmp_path_factory: Any) -> dict[str, list[Any]
     done = iter(project.many([command for step in STEPS.values() for command in step]))
     told = {name: [next(done) for _ in step] for name, step in STEPS.items()}
     scored = rows_of(told["scored"][2])[0][0]
+    before = rows_of(told["before"][1])[0][0]
     told["rolled back"] = project.many([["rollback", scored], *LOOKS])
+    told["ended"] = project.many([["rollback", before], *LOOKS])
     return told
 
 
@@ -104,6 +112,15 @@ def test_each_user_has_the_list_of_one_model_and_the_champion_stays(told):
     assert params["challenger_version"] == "3"
 
 
+def test_recommend_goes_by_the_model_of_the_users_arm(told):
+    lists = lists_of(told["begun"][1])
+    assert {lists[user][0] for user in RECOMMENDED} == {"champion", "challenger"}
+    for user, outcome in zip(RECOMMENDED, told["recommended"], strict=True):
+        assert outcome.returncode == 0, outcome.stderr
+        shown = [[row["rank"], row["movie_id"]] for row in json.loads(outcome.stdout)]
+        assert shown == [row[:2] for row in lists[user][1]]
+
+
 def test_the_marts_say_which_arm_and_which_version_a_user_has(told):
     _, marts, verdicts = told["built"]
     inside = len(challengers(lists_of(told["before"][0])))
@@ -139,3 +156,10 @@ def test_promote_gives_everyone_the_winners_lists_and_rollback_takes_them_back(t
     assert lists.stdout == told["scored"][1].stdout
     assert rows_of(run) == rows_of(told["scored"][2])
     assert rows_of(champion) == [[1]]
+
+
+def test_the_lists_from_before_an_experiment_are_kept_to_roll_back_to(told):
+    ended, lists, run, _ = told["ended"]
+    assert ended.returncode == 0, ended.stderr
+    assert lists.stdout == told["before"][0].stdout
+    assert rows_of(run) == rows_of(told["before"][1])

@@ -38,6 +38,10 @@ EVENTS = (
     "select user_id, movie_id, toUnixTimestamp64Milli(assumeNotNull(happened_at)) "
     "from staging.int_interaction_events where is_usable"
 )
+SHOWN = (
+    "select movie_id from raw.movies where coalesce(available_from, now()) <= now() "
+    "and coalesce(available_until, now() + 1) > now()"
+)
 OUTCOMES = (
     "select run_id, toUnixTimestamp64Milli(published_at), arm, rank, reason, list_count, "
     + ", ".join(f"hits_within_{name}, popular_hits_within_{name}" for name in WINDOWS.values())
@@ -177,6 +181,7 @@ def outcomes(trained_project: Project, tmp_path_factory: Any) -> dict[str, Any]:
         ),
         [*BUILD, "--full-refresh"],
         *looks,
+        ["query", SHOWN],
         ["runs"],
     ]
     done = project.many(commands)
@@ -186,7 +191,8 @@ def outcomes(trained_project: Project, tmp_path_factory: Any) -> dict[str, Any]:
     return {
         "lists": lists,
         "before": [rows_of(each) for each in done[first : first + 3]],
-        "after": [rows_of(each) for each in done[-4:-1]],
+        "after": [rows_of(each) for each in done[-5:-2]],
+        "shown": {movie for (movie,) in rows_of(done[-2])},
         "runs": done[-1].stdout,
     }
 
@@ -200,11 +206,12 @@ def firsts(events: list[Any]) -> dict[tuple[int, int], int]:
 
 
 def counted_by_hand(
-    lists: list[Any], events: list[Any], publication: tuple[str, int], known: list[Any]
+    outcomes: dict[str, Any], events: list[Any], publication: tuple[str, int], known: list[Any]
 ) -> dict[tuple[str, int, str], list[Any]]:
     """Count, for each arm, rank and reason, what the mart counts, one list at a time.
 
-    What was popular is taken from the events that were ``known`` when the publication was followed.
+    What was popular is taken from the events that were ``known`` when the publication was followed,
+    and from the movies that may be shown.
     """
     at = milliseconds(PUBLISHED[publication])
     later = [milliseconds(each) for each in PUBLISHED.values() if milliseconds(each) > at]
@@ -215,13 +222,15 @@ def counted_by_hand(
     for (user, movie), moment in firsts(known).items():
         if moment < at:
             viewers[movie].add(user)
-    popular = sorted(viewers, key=lambda movie: (-len(viewers[movie]), movie))
+    popular = sorted(
+        viewers.keys() & outcomes["shown"], key=lambda movie: (-len(viewers[movie]), movie)
+    )
     unseen = {
         user: [movie for movie in popular if user not in viewers[movie]]
         for user in range(1, USERS + 1)
     }
     counts: dict[tuple[str, int, str], list[Any]] = defaultdict(lambda: [0] * 8)
-    for run_id, user, movie, rank, reason, arm in lists:
+    for run_id, user, movie, rank, reason, arm in outcomes["lists"]:
         if run_id != publication[0]:
             continue
         row = counts[arm, rank, reason]
@@ -253,7 +262,8 @@ def found(rows: list[Any], publication: tuple[str, int]) -> dict[tuple[str, int,
 @pytest.mark.parametrize("publication", PUBLISHED, ids=lambda each: f"{each[0]}-{each[1]}")
 def test_the_mart_counts_what_a_person_would(outcomes, publication):
     events, rows, _ = outcomes["before"]
-    expected = counted_by_hand(outcomes["lists"], events, publication, events)
+    assert len(outcomes["shown"]) < 200
+    expected = counted_by_hand(outcomes, events, publication, events)
     assert found(rows, publication) == expected
     hits = np.array([row[1] or 0 for row in expected.values()])
     popular = np.array([row[2] or 0 for row in expected.values()])
@@ -275,7 +285,7 @@ def test_final_figures_outlive_their_lists_late_events_and_a_full_refresh(outcom
         before = found(outcomes["before"][1], publication)
         assert found(rows, publication) == before
         # They would be others if they were counted again.
-        assert counted_by_hand(outcomes["lists"], late, publication, known) != before
+        assert counted_by_hand(outcomes, late, publication, known) != before
 
 
 @pytest.mark.parametrize("publication", [("a", 1), ("better", 0), ("equal", 0)])
@@ -283,7 +293,7 @@ def test_what_is_open_goes_on_when_its_lists_are_gone(outcomes, publication):
     events, rows, _ = outcomes["after"]
     after = found(rows, publication)
     known = outcomes["before"][0]
-    assert after == counted_by_hand(outcomes["lists"], events, publication, known)
+    assert after == counted_by_hand(outcomes, events, publication, known)
     assert all(row[3] is not None and row[5] is None for row in after.values())
 
 
@@ -336,6 +346,39 @@ def test_the_runs_are_shown_with_what_came_of_them(outcomes):
     rows = found(outcomes["after"][1], ("a", 0)).values()
     lists, one_day, popular = (sum(row[place] for row in rows) for place in (0, 1, 2))
     assert shown["a", at][4:6] == [f"{one_day / lists:.2%}", f"{popular / lists:.2%}"]
+    versions = {line[4]: line[3] for line in lines if line[:1] == ["better"] and "-" in line[1]}
+    assert versions == {"champion": "1", "challenger": "2"}
     assert "Experiments" in outcomes["runs"]
     better = [line for line in lines if line[:2] == ["better", "7"]]
     assert better[0][-3:] == ["challenger", "is", "better"]
+
+
+LAST_SCREEN = """
+import sys
+import python_jobs.commands.steps
+python_jobs.commands.steps.run_steps = lambda *_: None
+from python_jobs.__main__ import main
+sys.argv = ["python_jobs", "demo"]
+main()
+"""
+"""The demo without its steps, which test_first_day.py runs."""
+
+
+def test_the_demos_screen_shows_outcomes_once_there_are_any(project):
+    project.execute(
+        # The demo's own build would have named the data set.
+        "alter table analytics.mart_dataset update dataset_label = 'sample' where true "
+        "settings mutations_sync = 1",
+        "insert into analytics.mart_recommendation_outcomes (run_id, published_at, rank, "
+        "shown_within_1_day, hits_within_1_day, popular_hits_within_1_day) "
+        "select 'earlier', '2026-01-02 03:04:05', 1, 40, 9, 3",
+    )
+    done = project.run("python", "-c", LAST_SCREEN, COLUMNS="150")
+    assert done.returncode == 0, done.stderr
+    lists, _, outcomes = done.stdout.partition("Next (after")
+    assert "User 42 liked best" in lists
+    assert "Watched or rated of what was recommended" in outcomes
+    ((*_, rate, popular),) = [
+        line.split() for line in outcomes.splitlines() if "2026-01-02" in line
+    ]
+    assert [rate, popular] == ["22.50%", "7.50%"]

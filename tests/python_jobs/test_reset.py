@@ -13,6 +13,7 @@ from python_jobs.errors import UserError
 from python_jobs.jobs.live import find_live
 from python_jobs.jobs.reset import belongings, reset
 from python_jobs.publishing.history import current_run
+from python_jobs.publishing.removal import FOLLOWED
 from python_jobs.publishing.retention import PUBLISHED_TABLES
 from python_jobs.tracking.registry import CHALLENGER, CHAMPION, aliased, set_alias
 from tests.python_jobs.conftest import SCRIPTS
@@ -42,6 +43,9 @@ def published(warehouse, store):
 
 
 def test_all_that_was_published_goes_and_nothing_else(warehouse, store, published):
+    for table, column in zip(FOLLOWED, ("published_at", "published_at", "started_at"), strict=True):
+        model = warehouse.project.model(table)
+        warehouse.client.command(f"insert into {model} ({column}) select now()")
     others = warehouse.client.query(OTHERS).result_rows
     assert {database for database, _, _ in others} == {"raw", "analytics"}
     found = belongings(warehouse, store)
@@ -54,9 +58,12 @@ def test_all_that_was_published_goes_and_nothing_else(warehouse, store, publishe
         "ml.similar_movies": 4,
         "ml.movie_factors": 2,
         "ml.dataset_samples": 0,
+        "staging.int_followed_lists": 1,
+        "staging.int_final_outcomes": 1,
+        "staging.int_final_experiment_outcomes": 1,
     }
     assert found.aliases == [CHAMPION]
-    reset(warehouse, store, found)
+    assert reset(warehouse, store, found) == []
     assert not belongings(warehouse, store)
     assert current_run(warehouse) is None
     assert find_live(warehouse, store)[0].nothing == "nothing is live yet"
