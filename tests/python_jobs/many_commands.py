@@ -11,8 +11,8 @@ Arguments that are no command's:
 - ``["interrupt", "MODULE:NAME", COMMAND, ...]`` presses Ctrl-C as a function of python_jobs begins.
 
 The variable KILLS, as "PID TEXT", kills a process as the first statement with a text is to be sent.
-Commands with the same options and variables share what dbt answered to the first of them: nothing
-here changes what dbt reads.
+Commands ask dbt in the same process, and those with the same options and variables share what it
+answered to the first of them: nothing here changes what dbt reads.
 """
 
 from __future__ import annotations
@@ -34,30 +34,34 @@ import clickhouse_connect
 from clickhouse_connect.driver.httpclient import HttpClient
 
 from python_jobs.__main__ import main as python_jobs
+from python_jobs.dbt.answers import read
 from python_jobs.dbt.project import DbtOptions, DbtProject
-from python_jobs.dbt.question import Question
+from python_jobs.dbt.question import Question, parsed
 
 
 def ask_dbt_once() -> None:
-    """Let a question that dbt has answered be answered by what it said; refusals are asked anew."""
+    """Ask dbt in this process, which has loaded it; what it has answered holds, refusals do not."""
     said: dict[Any, DbtProject] = {}
-    ask, answer = Question.__init__, Question.answer
 
-    def ask_unless_known(self: Any, options: DbtOptions) -> None:
+    def ask(self: Any, options: DbtOptions) -> None:
+        options.require_profile()
+        options.require_writable()
+        self.options = options
         # No profile and no model reads these.
         ours = ("MLFLOW_", "KILLS")
-        read = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        self.key = (*options.arguments(), json.dumps(read, sort_keys=True))
-        if self.key not in said:
-            ask(self, options)
+        told = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        self.key = (*options.arguments(), json.dumps(told, sort_keys=True))
 
-    def answer_unless_known(self: Any) -> DbtProject:
+    def answer(self: Any) -> DbtProject:
         if self.key not in said:
-            said[self.key] = answer(self)
+            lines: list[dict[str, Any]] = []
+            read(self.options.arguments(), lines.append)
+            found = next(line["answer"] for line in lines if "answer" in line)
+            said[self.key] = parsed(found, self.options)
         return said[self.key]
 
-    Question.__init__ = ask_unless_known  # type: ignore[method-assign]
-    Question.answer = answer_unless_known  # type: ignore[method-assign]
+    Question.__init__ = ask  # type: ignore[method-assign]
+    Question.answer = answer  # type: ignore[method-assign]
 
 
 @contextmanager
