@@ -9,6 +9,7 @@
             toString(countIf(loaded is null)) || ' rows' as undated,
             toString(coalesce(max(loaded), 0)) || ' ms' as newest,
             hex(sum(hash_of_row)) || ' hash' as row_hash,
+            toString(countIf(is_ahead)) || ' rows' as ahead,
             toString(countIf(is_before)) || ' rows' as count_before,
             hex(sumIf(hash_of_row, is_before)) || ' hash' as hash_before
         from (
@@ -17,6 +18,7 @@
                 loaded,
                 coalesce(loaded <= if(source = 'ratings', {{ ratings }}, {{ watched }}), false)
                     as is_before,
+                coalesce(happened_at > now64(3, 'UTC') + interval 1 day, false) as is_ahead,
                 cityHash64(
                     user_id,
                     movie_id,
@@ -31,7 +33,7 @@
     {%- set found = {} -%}
     {%- for row in run_query(query).rows -%}
         {%- set told = {} -%}
-        {%- for name in ['as_of', 'row_count', 'undated', 'newest', 'count_before'] -%}
+        {%- for name in ['as_of', 'row_count', 'undated', 'newest', 'ahead', 'count_before'] -%}
             {%- do told.update({name: row[name].split(' ')[0] | int}) -%}
         {%- endfor -%}
         {%- for name in ['row_hash', 'hash_before'] -%}

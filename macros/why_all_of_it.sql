@@ -21,6 +21,7 @@
             {{ return('rows of ' ~ name ~ ' have changed since the last build') }}
         {%- endif -%}
     {%- endfor -%}
+    {#- A deleted row stays in its part, hidden, until ClickHouse merges that. -#}
     {%- set query -%}
         select
             (select count() from {{ mart }}),
@@ -32,7 +33,7 @@
     {%- if row_count != before.row_count -%}
         {{ return('its own rows have changed since the last build: {:,} are {:,}'
             .format(before.row_count, row_count)) }}
-    {%- elif kept > 1.2 * row_count -%}
+    {%- elif kept > 1.2 * row_count + 1000000 -%}
         {{ return('a sixth of its rows on disk are old ones') }}
     {%- endif -%}
     {{ return('') }}
