@@ -9,8 +9,17 @@
     {%- set had_rows = run_query(
         'select count() from ' ~ mart ~ ' where ' ~ is_touched
     ).rows[0][0] | int -%}
-    {#- The old parts are linked and not copied; readers keep the old table until the exchange. -#}
+    {%- set alter = 'alter table ' ~ relation ~ ' ' ~ on_cluster_clause(relation) -%}
+    {%- set merges = [
+        'max_bytes_to_merge_at_max_space_in_pool', 'max_bytes_to_merge_at_min_space_in_pool'
+    ] -%}
+    {#- The old parts are linked and not copied. Nobody reads this table before the exchange. A merge
+    that began on them would hold up the deletion until it is through. -#}
     {%- do clickhouse__create_empty_table(false, relation, sql, true) -%}
+    {%- do run_query(alter ~ ' modify setting ' ~ merges | join(' = 1, ') ~ ' = 1') -%}
+    {%- if had_rows and 'on cluster' in alter -%}
+        {%- do run_query('system sync replica ' ~ mart) -%}
+    {%- endif -%}
     {%- do run_query('alter table ' ~ relation ~ ' attach partition tuple() from ' ~ mart) -%}
     {%- if had_rows -%}
         {%- do run_query('delete from ' ~ relation ~ ' where ' ~ is_touched
@@ -23,6 +32,7 @@
     {%- call statement('touched_rows') -%}
         {{ clickhouse__insert_into(relation, rows, true) }}
     {%- endcall -%}
+    {%- do run_query(alter ~ ' reset setting ' ~ merges | join(', ')) -%}
     {%- do run_query('drop table ' ~ touched ~ ' ' ~ on_cluster_clause(touched, true)) -%}
     {{ return('select 1') }}
 {% endmacro %}

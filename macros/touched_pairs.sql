@@ -66,9 +66,11 @@
     {%- endset -%}
     {%- do run_query(query) -%}
     {%- set pair_count = run_query('select count() from ' ~ touched).rows[0][0] | int -%}
-    {%- set sentence = '{}: {:,} pairs touched since the last build are built again.'
-        .format(this.identifier, pair_count) -%}
-    {%- do print(sentence) -%}
-    {%- do log(sentence) -%}
+    {%- if pair_count > before.row_count / 4 + 100000 -%}
+        {%- do run_query('drop table ' ~ touched ~ ' ' ~ on_cluster_clause(touched, true)) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- do tell('{}: {:,} pairs touched since the last build are built again.'
+        .format(this.identifier, pair_count)) -%}
     {{ return(touched) }}
 {% endmacro %}
