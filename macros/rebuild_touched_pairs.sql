@@ -1,5 +1,5 @@
 {% macro rebuild_touched_pairs(relation, mart, touched, sql) %}
-    {#- The hash first: comparing one number is faster than comparing two, and it is rarely wrong. -#}
+    {#- The hash first: one number is faster to compare than two, and it is rarely wrong. -#}
     {%- set is_touched -%}
         cityHash64(user_id, movie_id) in (
             select cityHash64(user_id, movie_id) from {{ touched }}
@@ -13,8 +13,8 @@
     {%- set merges = [
         'max_bytes_to_merge_at_max_space_in_pool', 'max_bytes_to_merge_at_min_space_in_pool'
     ] -%}
-    {#- The old parts are linked and not copied. Nobody reads this table before the exchange. A merge
-    that began on them would hold up the deletion until it is through. -#}
+    {#- The old parts are linked and not copied. Nobody reads this table before the exchange. A
+    merge that began on them would hold up the deletion until it is through. -#}
     {%- do clickhouse__create_empty_table(false, relation, sql, true) -%}
     {%- do run_query(alter ~ ' modify setting ' ~ merges | join(' = 1, ') ~ ' = 1') -%}
     {%- if had_rows and 'on cluster' in alter -%}

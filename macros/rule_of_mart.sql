@@ -1,6 +1,5 @@
 {% macro rule_of_mart(sql) %}
-    {#- What the mart's rows follow from beside the raw rows: its own SQL, in which the vars stand, and
-    the views that it reads as they are in the database. -#}
+    {#- The vars stand in its own SQL and in the views, as they are in the database. -#}
     {%- set views, seen = model.depends_on.nodes | list, [] -%}
     {%- for _ in range(9) -%}
         {%- for id in views if id not in seen -%}
@@ -22,6 +21,6 @@
     {#- With --defer the query reads other views than these. -#}
     {%- set same = found[1] | int == names | length
         and graph.nodes[model.depends_on.nodes[0]].relation_name in sql -%}
-    {{ return(local_md5(sql ~ found[0] ~ tojson(model.columns.values() | map(attribute='data_type') | list)
-        ~ config.get('order_by')) if same else '') }}
+    {%- set types = model.columns.values() | map(attribute='data_type') | join -%}
+    {{ return(local_md5(sql ~ found[0] ~ types ~ config.get('order_by')) if same else '') }}
 {% endmacro %}

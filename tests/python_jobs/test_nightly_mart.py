@@ -1,4 +1,4 @@
-"""The training mart of a night on which only touched pairs are rebuilt, against one made in Python."""
+"""The training mart after nights that rebuild only touched pairs, against one made in Python."""
 
 from __future__ import annotations
 
@@ -104,14 +104,14 @@ class Shop:
                 pairs[int(each.user or 0), each.movie].append(each)
         rows: list[Row] = []
         for (user, movie), events in sorted(pairs.items()):
-            ratings = [(each.at, each.rating) for each in events if each.is_rating]
-            rating = max(ratings)[1] if ratings else None  # type: ignore[type-var]
+            ratings = [(each.at or 0, each.rating or 0.0) for each in events if each.is_rating]
+            rating = max(ratings)[1] if ratings else None
             watches = sum(not each.is_rating for each in events)
-            times = [each.at for each in events]
+            times = [each.at or 0 for each in events]
             score = rated * (rating or 0) + watched * (watches > 0)
             if score > 0:
                 (bits,) = struct.unpack("<I", struct.pack("<f", score))
-                rows.append([user, movie, bits, rating, watches, min(times), max(times)])  # type: ignore[type-var]
+                rows.append([user, movie, bits, rating, watches, min(times), max(times)])
         return rows
 
 
@@ -163,10 +163,11 @@ def test_nights_leave_the_rows_of_a_full_build(fresh: Project) -> None:
     now = round(begin.timestamp() * 1000)
     stream = _stream(random, now, 1500)
     # In the future today, and not any more some seconds later.
-    soon = Event("3", 7, 4.5, now + DAY + 15_000, True)
+    later = now + DAY + 15_000
+    soon = Event("3", 7, 4.5, later, True)
     everyone, everything = set(range(1, 29)), set(range(1, 20))
     nights = [
-        (everyone - {4, 5}, everything - {3}, stream[:700] + [soon]),
+        (everyone - {4, 5}, everything - {3}, [*stream[:700], soon]),
         (everyone - {4, 5}, everything - {3}, stream[700:760]),
         # Known since, with the events that came before; and no longer known.
         (everyone - {6}, everything, []),
@@ -179,7 +180,7 @@ def test_nights_leave_the_rows_of_a_full_build(fresh: Project) -> None:
         loaded = begin - timedelta(days=30 - number)
         commands += shop.know(users, movies) + shop.load(events, loaded)
         if number == len(nights) - 1:
-            until = f"toUInt64(greatest(0, {soon.at - DAY + 999} / 1000 - toUnixTimestamp(now())))"
+            until = f"toUInt64(greatest(0, {later - DAY + 999} / 1000 - toUnixTimestamp(now())))"
             commands.append(["query", f"select sleepEachRow(1) from numbers({until})"])
         commands += _night(which="" if number else "+")
         expected.append(Shop(set(users), set(movies), list(shop.events)))
@@ -201,7 +202,7 @@ def test_nights_leave_the_rows_of_a_full_build(fresh: Project) -> None:
     assert len(rows) > 200
     # One table in the place of the other, and never rows taken out of one that is read.
     assert len(tables) == len(nights)
-    assert [3, 7] in [row[:2] for row in rows if row[6] == soon.at]
+    assert [3, 7] in [row[:2] for row in rows if row[6] == later]
 
 
 def test_what_is_more_than_new_rows_rebuilds_the_mart_and_says_why(
@@ -222,11 +223,10 @@ def test_what_is_more_than_new_rows_rebuilds_the_mart_and_says_why(
         expected.append((why, replace(shop, events=list(shop.events)), weights))
 
     night("")
-    edit = "alter table raw.ratings update rating = 1.5 where rating = 4 settings mutations_sync = 2"
+    edit = "alter table raw.ratings update rating = 1.5 where rating = 4"
+    edit += " settings mutations_sync = 2"
     commands.append(["execute", edit])
-    shop.events = [
-        replace(each, rating=1.5) if each.rating == 4 else each for each in shop.events
-    ]
+    shop.events = [replace(each, rating=1.5) if each.rating == 4 else each for each in shop.events]
     night("rows of raw.ratings have changed since the last build")
     commands.append(["execute", "delete from raw.watched_movies where movie_id = 3"])
     kept = [each for each in shop.events if each.is_rating or each.movie != 3]

@@ -300,7 +300,8 @@ def test_touched_pairs_are_rebuilt_with_the_rights_of_the_page(served, server):
         loader.command(loads[2])
         (night,) = served.many([(run, server.variables("dbt"))])
     assert before.returncode == night.returncode == 0, before.stdout + night.stdout
-    ((pairs,),) = server.query("dbt", "select uniqExact(movie_id) from raw.dated where user_id = 42")
+    of_42 = "select uniqExact(movie_id) from raw.dated where user_id = 42"
+    ((pairs,),) = server.query("dbt", of_42)
     assert f"matrix: {pairs} pairs touched since the last build are built again." in night.stdout
     mart, whole = (
         server.query("dbt", f"select {rows} from {table}")
