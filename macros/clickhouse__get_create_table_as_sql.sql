@@ -1,7 +1,8 @@
 {% macro clickhouse__get_create_table_as_sql(temporary, relation, sql) %}
-    {#- In the place of dbt's, which knows one way to make a table's rows: all of them. -#}
+    {#- In the place of dbt's, which knows one way to make a table's rows: all of them. So it stays
+    on a cluster, where this has not been tried. -#}
     {%- if temporary or not config.get('meta', {}).get('rebuild_touched_pairs')
-        or not var('raw_loaded_at') -%}
+        or not var('raw_loaded_at') or 'Replicated' in table_engine(this.schema) -%}
         {{ return(create_table_as(temporary, relation, sql)) }}
     {%- endif -%}
     {%- set mart = load_cached_relation(this) -%}

@@ -9,7 +9,7 @@
     {%- set had_rows = run_query(
         'select count() from ' ~ mart ~ ' where ' ~ is_touched
     ).rows[0][0] | int -%}
-    {%- set alter = 'alter table ' ~ relation ~ ' ' ~ on_cluster_clause(relation) -%}
+    {%- set alter = 'alter table ' ~ relation -%}
     {%- set merges = [
         'max_bytes_to_merge_at_max_space_in_pool', 'max_bytes_to_merge_at_min_space_in_pool'
     ] -%}
@@ -17,10 +17,7 @@
     merge that began on them would hold up the deletion until it is through. -#}
     {%- do clickhouse__create_empty_table(false, relation, sql, true) -%}
     {%- do run_query(alter ~ ' modify setting ' ~ merges | join(' = 1, ') ~ ' = 1') -%}
-    {%- if had_rows and 'on cluster' in alter -%}
-        {%- do run_query('system sync replica ' ~ mart) -%}
-    {%- endif -%}
-    {%- do run_query('alter table ' ~ relation ~ ' attach partition tuple() from ' ~ mart) -%}
+    {%- do run_query(alter ~ ' attach partition tuple() from ' ~ mart) -%}
     {%- if had_rows -%}
         {%- do run_query('delete from ' ~ relation ~ ' where ' ~ is_touched
             ~ ' settings lightweight_deletes_sync = 2') -%}
@@ -33,6 +30,6 @@
         {{ clickhouse__insert_into(relation, rows, true) }}
     {%- endcall -%}
     {%- do run_query(alter ~ ' reset setting ' ~ merges | join(', ')) -%}
-    {%- do run_query('drop table ' ~ touched ~ ' ' ~ on_cluster_clause(touched, true)) -%}
+    {%- do run_query('drop table ' ~ touched) -%}
     {{ return('select 1') }}
 {% endmacro %}

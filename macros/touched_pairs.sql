@@ -6,7 +6,6 @@
     {%- set touched = api.Relation.create(
         schema=relation.schema,
         identifier=this.identifier ~ '__touched',
-        can_on_cluster=adapter.should_on_cluster(),
     ) -%}
     {%- set newest, as_of, ahead = {}, [], [] -%}
     {%- for source in ['ratings', 'watched_movies'] -%}
@@ -17,10 +16,11 @@
             {%- do ahead.append(was.ahead) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- do run_query('drop table if exists ' ~ touched ~ ' ' ~ on_cluster_clause(touched, true)) -%}
-    {%- do run_query('create table ' ~ touched ~ ' ' ~ on_cluster_clause(touched)
-        ~ ' (user_id UInt64, movie_id UInt64) engine = ' ~ table_engine(touched.schema)
-        ~ ' order by (user_id, movie_id)') -%}
+    {%- do run_query('drop table if exists ' ~ touched) -%}
+    {%- do run_query(
+        'create table ' ~ touched
+        ~ ' (user_id UInt64, movie_id UInt64) engine = MergeTree order by (user_id, movie_id)'
+    ) -%}
     {#- Most nights nobody has become known who has events, and nothing lay in the future: then the
     times of loading are all that is read of the events. -#}
     {%- set conditions = [
@@ -67,7 +67,7 @@
     {%- do run_query(query) -%}
     {%- set pair_count = run_query('select count() from ' ~ touched).rows[0][0] | int -%}
     {%- if pair_count > before.row_count / 4 + 100000 -%}
-        {%- do run_query('drop table ' ~ touched ~ ' ' ~ on_cluster_clause(touched, true)) -%}
+        {%- do run_query('drop table ' ~ touched) -%}
         {{ return(none) }}
     {%- endif -%}
     {%- do tell('{}: {:,} pairs touched since the last build are built again.'
