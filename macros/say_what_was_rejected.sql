@@ -19,9 +19,7 @@
                 ~ ' has them.' ~ (
                     unusable_id_example() if 'id is no number' in problems | join else ''
                 ) -%}
-            {#- `print` is heard with --quiet too, and `log` without `info` is for the log file. -#}
-            {%- do print(sentence) -%}
-            {%- do log(sentence) -%}
+            {%- do tell(sentence) -%}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}

@@ -15,8 +15,7 @@
                     if result.status == 'fail' else
                     ', and stay out of the marts. `python_jobs score` fills the lists again. ')
                 ~ result.node.relation_name | replace('`', '') ~ ' has them.' -%}
-            {%- do print(sentence) -%}
-            {%- do log(sentence) -%}
+            {%- do tell(sentence) -%}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}

@@ -1,17 +1,23 @@
 {% macro stamp_invocation() -%}
-    {%- set raw = {} -%}
+    {%- set stamp = {
+        "dbt_invocation_id": invocation_id,
+        "built_at": run_started_at.strftime("%Y-%m-%d %H:%M"),
+        "raw": {},
+        "rating_weight": var("rating_weight"),
+        "watched_weight": var("watched_weight"),
+    } -%}
     {%- if execute -%}
         {%- for table in graph.sources.values() if table.source_name == 'dataflix' -%}
-            {%- do raw.update({table.name: table.schema ~ '.' ~ table.identifier}) -%}
+            {%- do stamp.raw.update({table.name: table.schema ~ '.' ~ table.identifier}) -%}
         {%- endfor -%}
+        {#- From rebuild_touched_pairs; with the rows that the exchange has just put here. -#}
+        {%- set state = load_result('state_of_mart') -%}
+        {%- if state -%}
+            {%- set row_count = run_query('select count() from ' ~ this).rows[0][0] | int -%}
+            {%- do stamp.update({"night": dict(state.response, row_count=row_count)}) -%}
+        {%- endif -%}
     {%- endif -%}
     {#- JSON writes letters beyond ASCII with backslashes, which SQL would take for its own. -#}
     alter table {{ this }} {{ on_cluster_clause(this) }}
-    modify comment '{{ tojson({
-        "dbt_invocation_id": invocation_id,
-        "built_at": run_started_at.strftime("%Y-%m-%d %H:%M"),
-        "raw": raw,
-        "rating_weight": var("rating_weight"),
-        "watched_weight": var("watched_weight"),
-    }) | replace("\\", "\\\\") }}'
+    modify comment '{{ tojson(stamp) | replace("\\", "\\\\") }}'
 {%- endmacro %}

@@ -7,6 +7,7 @@
             'min_insert_block_size_bytes': 0,
         },
         persist_docs={'relation': false, 'columns': true},
+        meta={'rebuild_touched_pairs': true},
         post_hook='{{ stamp_invocation() }}',
     )
 }}

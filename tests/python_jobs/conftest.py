@@ -52,6 +52,7 @@ SLOWEST = (
     "test_movielens.py",
     "test_readme.py",
     "test_pipeline.py",
+    "test_nightly_mart.py",
     "test_bad_input.py",
     "test_crashes.py",
     "test_docs.py",

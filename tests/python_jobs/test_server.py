@@ -281,6 +281,35 @@ def test_a_reset_wants_the_databases_name_and_takes_no_more_rights(recommended, 
     assert server.query("python_jobs", "select count() from ml.recommendations") == [(0,)]
 
 
+def test_touched_pairs_are_rebuilt_with_the_rights_of_the_page(served, server):
+    told = {"raw_ratings": "dated", "raw_watched_movies": "nothing", "raw_loaded_at": "loaded"}
+    run = ["dbt", "run", "--select", "+mart_user_movie_matrix", "--vars", json.dumps(told)]
+    rows = "count(), sum(cityHash64(user_id, movie_id, rating, watch_count, last_interacted_at))"
+    loads = (
+        "create table raw.dated engine = MergeTree order by user_id as "
+        "select *, toDate('2020-01-01') as loaded from raw.ratings",
+        "create table raw.nothing engine = MergeTree order by user_id as "
+        "select *, toDate('2020-01-01') as loaded from raw.watched_movies limit 0",
+        "insert into raw.dated select user_id, movie_id, if(rating > 1, 1, 2), now64(3), "
+        "toDate('2020-01-02') from raw.ratings where user_id = 42",
+    )
+    with server.client("loader", server.users["loader"]["password"]) as loader:
+        for load in loads[:2]:
+            loader.command(load)
+        (before,) = served.many([(run, server.variables("dbt"))])
+        loader.command(loads[2])
+        (night,) = served.many([(run, server.variables("dbt"))])
+    assert before.returncode == night.returncode == 0, before.stdout + night.stdout
+    of_42 = "select uniqExact(movie_id) from raw.dated where user_id = 42"
+    ((pairs,),) = server.query("dbt", of_42)
+    assert f"matrix: {pairs} pairs touched since the last build are built again." in night.stdout
+    mart, whole = (
+        server.query("dbt", f"select {rows} from {table}")
+        for table in ("analytics.mart_user_movie_matrix", "staging.int_user_movie_interactions")
+    )
+    assert mart == whole
+
+
 def test_no_password_is_left_behind(served, server):
     """Runs last: what it looks at is all that the tests above have written."""
     for user, its in server.users.items():

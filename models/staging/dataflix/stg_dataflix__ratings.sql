@@ -17,7 +17,8 @@ renamed as (
         toFloat32(coalesce(accurateCastOrNull(rating, 'Float64'), 0)) as rating,
 
         -- timestamps
-        {{ as_utc('rated_at') }} as rated_at
+        {{ as_utc('rated_at') }} as rated_at,
+        {{ loaded_at() }} as loaded_at
 
     from source
 

@@ -14,7 +14,8 @@ renamed as (
         {{ as_id('movie_id') }} as movie_id,
 
         -- timestamps
-        {{ as_utc('watched_at') }} as watched_at
+        {{ as_utc('watched_at') }} as watched_at,
+        {{ loaded_at() }} as loaded_at
 
     from source
 

@@ -1,0 +1,40 @@
+{% macro why_all_of_it(before, now, rule, mart) %}
+    {%- if not before -%}
+        {{ return('it does not say yet what it was built from') }}
+    {%- elif before.rule != rule -%}
+        {{ return('its SQL, a view that it reads or a var has changed') }}
+    {%- endif -%}
+    {%- for source in ['ratings', 'watched_movies'] -%}
+        {%- set was = before.events.get(source, {'row_count': 0, 'row_hash': '0'}) -%}
+        {%- set is = now.get(source, {'count_before': 0, 'hash_before': '0', 'undated': 0}) -%}
+        {%- set difference = is.count_before - was.row_count -%}
+        {%- set table = graph.sources['source.dataflix.dataflix.' ~ source] -%}
+        {%- set name = table.schema ~ '.' ~ table.identifier -%}
+        {%- if is.undated > 0 -%}
+            {{ return('{} has rows without a load time: {:,}'.format(name, is.undated)) }}
+        {%- elif difference < 0 -%}
+            {{ return('rows have gone from {} since the last build: {:,}'.format(name, -difference)) }}
+        {%- elif difference > 0 -%}
+            {{ return('rows with a load time before the last build have come into {} since: {:,}'
+                .format(name, difference)) }}
+        {%- elif is.hash_before != was.row_hash -%}
+            {{ return('rows of ' ~ name ~ ' have changed since the last build') }}
+        {%- endif -%}
+    {%- endfor -%}
+    {#- A deleted row stays in its part, hidden, until ClickHouse merges that. -#}
+    {%- set query -%}
+        select
+            (select count() from {{ mart }}),
+            (select sum(rows) from system.parts
+            where database = '{{ mart.schema }}' and table = '{{ mart.identifier }}' and active)
+    {%- endset -%}
+    {%- set found = run_query(query).rows[0] -%}
+    {%- set row_count, kept = found[0] | int, found[1] | int -%}
+    {%- if row_count != before.row_count -%}
+        {{ return('its own rows have changed since the last build: {:,} are {:,}'
+            .format(before.row_count, row_count)) }}
+    {%- elif kept > 1.2 * row_count + 1000000 -%}
+        {{ return('a sixth of its rows on disk are old ones') }}
+    {%- endif -%}
+    {{ return('') }}
+{% endmacro %}
