@@ -14,7 +14,7 @@ from python_jobs.threads import thread_count
 if TYPE_CHECKING:
     from distributed import Client
 
-SECONDS_TO_CONNECT = 30
+SECONDS_TO_CONNECT = 10
 SECONDS_WITHOUT_WORKERS = 60
 """For how long a scheduler without a single worker is waited for."""
 LOOK_EVERY = 5.0
