@@ -49,9 +49,8 @@ class Source:
                 client.close()
         except UserError as error:
             # Without what led to it, which may know more than it may say.
-            raise UserError(
-                f"The worker at {where or this_worker()}: {error.message}", error.hint
-            ) from None
+            worker = where or this_worker()
+            raise UserError(f"The worker at {worker}: {error.message}", error.hint) from None
 
 
 def this_worker() -> str:

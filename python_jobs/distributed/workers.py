@@ -59,16 +59,17 @@ class Workers:
 
         left, without = dict(enumerate(handles)), 0.0
         while left:
-            with self._explained(), suppress(TimeoutError):
-                wait(list(left.values()), LOOK_EVERY, "FIRST_COMPLETED")
             with self._explained():
+                try:
+                    wait(list(left.values()), LOOK_EVERY, "FIRST_COMPLETED")
+                except TimeoutError:
+                    without = 0.0 if self._alive() else without + LOOK_EVERY
                 for number in [at for at, handle in left.items() if handle.done()]:
                     # An error ends the wait for the others.
                     handle = left.pop(number)
                     if handle.status != "finished":
                         handle.result()
                     done(number)
-                without = 0.0 if self._alive() or not left else without + LOOK_EVERY
             if without >= SECONDS_WITHOUT_WORKERS:
                 raise UserError(
                     f"The scheduler at {self.address} has no worker left.",
