@@ -22,6 +22,7 @@ import sys
 from dataclasses import dataclass
 
 import clickhouse_connect
+from clickhouse_connect.driver.client import Client
 
 TASTES = 20
 SIGMA = 1.1
@@ -68,15 +69,13 @@ KEYS = {
 }
 
 
-def generate(size: Size) -> None:
-    """Make the raw tables in the embedded database of the working directory."""
-    client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
+def generate(size: Size, client: Client) -> None:
+    """Make the raw tables, in a ClickHouse that has none."""
     client.command("create database raw")
     for name, query in queries(size).items():
         client.command(
             f"create table raw.{name} engine = MergeTree order by {KEYS[name]} as {query}"
         )
-    client.close()
 
 
 def queries(size: Size) -> dict[str, str]:
@@ -189,4 +188,6 @@ def _rank(draw: str, movies: int, flatness: float, top: float) -> str:
 
 
 if __name__ == "__main__":
-    generate(SIZES[sys.argv[1]])
+    embedded = clickhouse_connect.get_client(interface="chdb", path=".chdb")
+    generate(SIZES[sys.argv[1]], embedded)
+    embedded.close()
