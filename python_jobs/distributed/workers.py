@@ -123,7 +123,9 @@ class Workers:
                 "Nothing was published. Give workers more memory, or start more of them.",
             ) from None
         except (FutureCancelledError, CancelledError, CommClosedError, OSError) as error:
-            if isinstance(error, TimeoutError):
+            its_own = not isinstance(error, OSError) or isinstance(error, CommClosedError)
+            # A worker's disk may be full while all else is well.
+            if not its_own and (isinstance(error, TimeoutError) or self.client.status == "running"):
                 raise
             raise UserError(
                 f"The scheduler at {self.address} does not answer any more.",
