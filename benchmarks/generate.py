@@ -26,6 +26,7 @@ import sys
 from dataclasses import dataclass
 
 import clickhouse_connect
+from clickhouse_connect.driver.client import Client
 
 TASTES = 20
 SIGMA = 1.1
@@ -76,9 +77,8 @@ KEYS = {
 }
 
 
-def generate(size: Size) -> None:
-    """Make the raw tables in the embedded database of the working directory."""
-    client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
+def generate(size: Size, client: Client) -> None:
+    """Make the raw tables, in a ClickHouse that has none."""
     client.command("create database raw")
     for name, query in queries(size).items():
         kept = f"not ({IS_OF_DAY})" if name == "ratings" else "true"
@@ -86,18 +86,15 @@ def generate(size: Size) -> None:
             f"create table raw.{name} engine = MergeTree order by {KEYS[name]} as "
             f"select *, {_time(FIRST_LOAD)} as {LOADED_AT} from ({query}) where {kept}"
         )
-    client.close()
 
 
-def add_day(size: Size) -> None:
+def add_day(size: Size, client: Client) -> None:
     """Load what the day after brought: the ratings that were kept back, at that day's time."""
-    client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
     client.command(
         f"insert into raw.ratings select user_id, movie_id, rating, {_time(DAY_AFTER)} "
         f"+ toIntervalSecond(cityHash64(user_id, movie_id) % 86400), {_time(DAY_AFTER)} "
         f"from ({ratings(size)}) where {IS_OF_DAY}"
     )
-    client.close()
 
 
 def queries(size: Size) -> dict[str, str]:
@@ -214,4 +211,6 @@ def _rank(draw: str, movies: int, flatness: float, top: float) -> str:
 
 
 if __name__ == "__main__":
-    (add_day if sys.argv[2:] == ["day"] else generate)(SIZES[sys.argv[1]])
+    embedded = clickhouse_connect.get_client(interface="chdb", path=".chdb")
+    (add_day if sys.argv[2:] == ["day"] else generate)(SIZES[sys.argv[1]], embedded)
+    embedded.close()

@@ -12,7 +12,7 @@ import sysconfig
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,11 @@ class Scratch:
     """The project's files on an embedded database and an MLflow store of their own."""
 
     directory: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of its commands' environment besides, such as where a server is."""
 
     @classmethod
-    def make(cls, directory: Path) -> Scratch:
+    def make(cls, directory: Path, variables: dict[str, str] | None = None) -> Scratch:
         """Make it anew."""
         shutil.rmtree(directory, ignore_errors=True)
         for name in PROJECT_FILES:
@@ -46,7 +48,7 @@ class Scratch:
             else:
                 shutil.copy(source, target)
         shutil.copy(REPOSITORY / "profiles.yml.example", directory / "profiles.yml")
-        return cls(directory)
+        return cls(directory, variables or {})
 
     def name_load_time(self, column: str) -> None:
         """Set the var that says when a raw row was loaded."""
@@ -78,12 +80,15 @@ class Scratch:
 
     def python(self, *arguments: str) -> Cost:
         """Measure a program that this Python runs; what it prints goes to ``log``."""
+        return measured([sys.executable, *arguments], self.directory, self.environment(), self.log)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of its commands."""
         # Without what would lead to another project or store.
         ours = ("DBT_", "MLFLOW_", "DATAFLIX_", "CLICKHOUSE_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         quiet = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        environment = {**kept, **quiet, "PYTHONPATH": str(REPOSITORY)}
-        return measured([sys.executable, *arguments], self.directory, environment, self.log)
+        return {**kept, **quiet, "PYTHONPATH": str(REPOSITORY), **self.variables}
 
     @property
     def log(self) -> Path:

@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from python_jobs.distributed.fit import Place
+from python_jobs.distributed.fit_tasks import gone_on
 from python_jobs.distributed.partitions import Cut
 from python_jobs.errors import UserError
 from python_jobs.interactions.stamp import Stamp
@@ -109,13 +109,13 @@ class Checkpoints:
                 (path / STATE).write_text(self.state.to_json())
                 self.files.put(FOLDER, path)
                 (path / STATE).unlink()
-            np.save(path / MOVIES, Ht)
+            np.save(path / MOVIES, Ht.factors)
             self.files.put(here, path)
             (path / MOVIES).unlink()
             for number, part in enumerate(place.W):
                 # One at a time, as each may be as large as this machine can hold.
                 (W,) = self.cluster.results([part])
-                np.save(path / users_file(number), W)
+                np.save(path / users_file(number), W.factors)
                 self.files.put(here, path)
                 (path / users_file(number)).unlink()
             said: dict[str, Any] = {
@@ -176,21 +176,16 @@ class MemberKeeper:
         with TemporaryDirectory() as directory:
             path = self.all.files.fetched(folder, Path(directory))
             W = [
-                submit(number, as_it_is, np.load(path / users_file(number)))
+                submit(number, gone_on, np.load(path / users_file(number)))
                 for number in range(len(self.all.state.cuts))
             ]
-            Ht = submit(0, as_it_is, np.load(path / MOVIES))
+            Ht = submit(0, gone_on, np.load(path / MOVIES))
         return Place(said["iteration"], said["first_violation"], W, Ht, said["done"])
 
 
 def users_file(number: int) -> str:
     """Return the file of a partition's user factors."""
     return f"users_{number:05}.npy"
-
-
-def as_it_is(factors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return factors: a task that can be done again, where what is sent otherwise cannot."""
-    return factors
 
 
 def require_same(state: State, cells: int, stamp: Stamp) -> None:

@@ -48,13 +48,3 @@ def summed(cluster: Cluster, parts: Sequence[Handle]) -> Handle:
             for start in range(0, len(parts), SUMMED_AT_ONCE)
         ]
     return parts[0]
-
-
-def first_of(pair: tuple[Any, ...]) -> Any:
-    """Return the first of a task's results."""
-    return pair[0]
-
-
-def second_of(pair: tuple[Any, ...]) -> Any:
-    """Return the second of a task's results."""
-    return pair[1]

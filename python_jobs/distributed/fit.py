@@ -13,24 +13,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.distributed.cluster import Cluster, Handle, first_of, second_of, summed
+from python_jobs.distributed.cluster import Cluster, Handle, summed
 from python_jobs.distributed.fit_tasks import (
     Size,
     Start,
     errors_of,
     mean_pieces,
+    movies_started,
+    movies_step,
+    part_sums,
     prepared,
     stacked,
     started,
     users_step,
+    violation_of,
 )
-from python_jobs.distributed.half_steps import movie_step
-from python_jobs.distributed.start import (
-    mean_of,
-    scale_of,
-    start_of_movies,
-    states_of,
-)
+from python_jobs.distributed.start import mean_of, scale_of, states_of
 from python_jobs.model.factorization import as_one_model, new_model
 from python_jobs.model.settings import Settings, choose_rank
 
@@ -65,6 +63,7 @@ class Place:
     first_violation: float
     W: list[Handle]
     Ht: Handle
+    """What each partition's users and the movies are: ``Moved``."""
     done: bool
     """Whether the fit ends here."""
 
@@ -131,14 +130,8 @@ def fit(
                 keeper.keep(member, place)
             on_iteration()
         (Ht,) = cluster.results([place.Ht])
-        models.append(
-            _as_fitted(
-                new_model(settings, rank, member, settings.init),
-                Ht,
-                place,
-                _error(cluster, ready, place),
-            )
-        )
+        model = new_model(settings, rank, member, settings.init)
+        models.append(_as_fitted(model, Ht.factors, place, _error(cluster, ready, place)))
         members.append(place.W)
     W = [
         cluster.submit(at, stacked, ready[at], settings, *(W[at] for W in members))
@@ -190,7 +183,7 @@ def _start(
         cluster.submit(at, started, Start(state, size.users, rank, scale))
         for at, (state, size) in enumerate(zip(states, sizes, strict=True))
     ]
-    Ht = cluster.submit(0, start_of_movies, seed, rank, movies, scale)
+    Ht = cluster.submit(0, movies_started, seed, rank, movies, scale)
     return Place(0, 0.0, W, Ht, done=False)
 
 
@@ -203,22 +196,32 @@ def _places(
 ) -> Iterator[Place]:
     """Yield where the fit is after each iteration; nothing where it had ended."""
     users, movies = shape
-    W, Ht, first = place.W, place.Ht, place.first_violation
-    iteration, done = place.iteration, place.done
-    while not done:
-        iteration += 1
-        steps = [
+
+    def iterate(W: Sequence[Handle], Ht: Handle) -> tuple[list[Handle], Handle, Handle]:
+        moved = [
             cluster.submit(at, users_step, V, W[at], Ht, settings.alpha * movies)
             for at, V in enumerate(ready)
         ]
-        W = [cluster.submit(at, first_of, step) for at, step in enumerate(steps)]
-        parts = [cluster.submit(at, second_of, step) for at, step in enumerate(steps)]
-        step = cluster.submit(0, movie_step, Ht, summed(cluster, parts), settings.alpha * users)
-        Ht = cluster.submit(0, first_of, step)
-        (violation,) = cluster.results([cluster.submit(0, second_of, step)])
+        parts = [cluster.submit(at, part_sums, V, moved[at]) for at, V in enumerate(ready)]
+        movies_moved = cluster.submit(
+            0, movies_step, Ht, summed(cluster, parts), settings.alpha * users
+        )
+        return moved, movies_moved, cluster.submit(0, violation_of, movies_moved)
+
+    iteration, first, done = place.iteration, place.first_violation, place.done
+    ahead = None if done else iterate(place.W, place.Ht)
+    while ahead:
+        W, Ht, told = ahead
+        iteration += 1
+        last = iteration >= settings.max_iter
+        # The next is begun before it is known whether it is wanted, so that nobody waits for that.
+        ahead = None if last else iterate(W, Ht)
+        (violation,) = cluster.results([told])
         first = violation if iteration == 1 else first
         # In scikit-learn's words: the first may be 0, and then there is nothing to divide by.
-        done = first == 0 or violation / first <= TOLERANCE or iteration >= settings.max_iter
+        done = last or first == 0 or violation / first <= TOLERANCE
+        if done:
+            ahead = None
         yield Place(iteration, first, W, Ht, done)
 
 
@@ -226,6 +229,6 @@ def _error(cluster: Cluster, ready: Sequence[Handle], place: Place) -> float:
     """Return scikit-learn's ``reconstruction_err_`` of one member: |V - WH| of scaled scores."""
     parts = [cluster.submit(at, errors_of, V, place.W[at], place.Ht) for at, V in enumerate(ready)]
     errors, Ht = cluster.results([summed(cluster, parts), place.Ht])
-    H = Ht.astype(np.float64)
+    H = Ht.factors.astype(np.float64)
     product = float(np.sum(errors.WtW * (H.T @ H)))
     return float(np.sqrt(max(0.0, errors.squares + product - 2 * errors.cross)))

@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.distributed.half_steps import Blocks, Sums, user_step
-from python_jobs.distributed.start import Piece, State, pieces, start_of_users
+from python_jobs.distributed.half_steps import (
+    Blocks,
+    Moved,
+    Sums,
+    movie_step,
+    sums_of,
+    user_step,
+)
+from python_jobs.distributed.start import (
+    Piece,
+    State,
+    pieces,
+    start_of_movies,
+    start_of_users,
+)
 from python_jobs.model.factorization import scale_users, stack_users
 from python_jobs.model.settings import Settings
 from python_jobs.model.weighting import require_finite
@@ -77,24 +90,49 @@ def mean_pieces(part: Prepared, first: int, total: int, users: int, movies: int)
     return pieces(part.cells, first, total, users, movies)
 
 
-def started(start: Start) -> Floats:
+def started(start: Start) -> Moved:
     """Return the partition's W before the first iteration, users × k."""
-    return start_of_users(start.state, start.users, start.k, start.scale)
+    return Moved(start_of_users(start.state, start.users, start.k, start.scale))
 
 
-def users_step(part: Prepared, W: Floats, Ht: Floats, ridge: float) -> tuple[Floats, Sums]:
-    """Return the partition's new W and its sums; see :func:`user_step`."""
-    return user_step(part.V, W, Ht, ridge)
+def movies_started(seed: int, k: int, movies: int, scale: np.float32) -> Moved:
+    """Return Hᵀ before the first iteration, movies × k."""
+    return Moved(start_of_movies(seed, k, movies, scale))
 
 
-def errors_of(part: Prepared, W: Floats, Ht: Floats) -> Errors:
+def gone_on(factors: Floats) -> Moved:
+    """Return factors that were kept: a task, which can be done again."""
+    return Moved(factors)
+
+
+def users_step(part: Prepared, users: Moved, movies: Moved, ridge: float) -> Moved:
+    """Return the partition's new W; see :func:`user_step`."""
+    return user_step(part.V, users.factors, movies.factors, ridge)
+
+
+def part_sums(part: Prepared, users: Moved) -> Sums:
+    """Return the partition's part of the sums; see :func:`sums_of`."""
+    return sums_of(part.V, users)
+
+
+def movies_step(movies: Moved, sums: Sums, ridge: float) -> Moved:
+    """Return the movies' new factors; see :func:`movie_step`."""
+    return movie_step(movies.factors, sums, ridge)
+
+
+def violation_of(movies: Moved) -> float:
+    """Return how far both halves were from the best."""
+    return movies.violation
+
+
+def errors_of(part: Prepared, users: Moved, movies: Moved) -> Errors:
     """Return the partition's part of the distance of one member from the scaled scores."""
-    cells, W64 = part.cells.astype(np.float64), W.astype(np.float64)
-    cross = float(np.sum(part.V.times(Ht).astype(np.float64) * W64))
-    return Errors(float(cells @ cells), cross, W64.T @ W64)
+    cells, W = part.cells.astype(np.float64), users.factors.astype(np.float64)
+    cross = float(np.sum(part.V.times(movies.factors).astype(np.float64) * W))
+    return Errors(float(cells @ cells), cross, W.T @ W)
 
 
-def stacked(part: Prepared, settings: Settings, *members: Floats) -> Floats:
+def stacked(part: Prepared, settings: Settings, *members: Moved) -> Floats:
     """Return the partition's rows of the whole model, users × k.
 
     Raises
@@ -102,5 +140,6 @@ def stacked(part: Prepared, settings: Settings, *members: Floats) -> Floats:
     UserError
         If the settings made numbers that are too large to count with.
     """
-    require_finite(settings, *members)
-    return stack_users(list(members), part.norms)
+    W = [member.factors for member in members]
+    require_finite(settings, *W)
+    return stack_users(W, part.norms)

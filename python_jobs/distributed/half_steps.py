@@ -70,8 +70,18 @@ class Sums:
         return Sums(self.VtW + other.VtW, self.WtW + other.WtW, self.violation + other.violation)
 
 
-def user_step(V: Blocks, W: Floats, Ht: Floats, ridge: float) -> tuple[Floats, Sums]:
-    """Return the partition's new W, and its part of the sums.
+@dataclass(frozen=True)
+class Moved:
+    """Factors of some users or of all movies after a half step."""
+
+    factors: Floats
+    """Rows × k."""
+    violation: float = 0.0
+    """How far they were from the best before: scikit-learn's projected gradient."""
+
+
+def user_step(V: Blocks, W: Floats, Ht: Floats, ridge: float) -> Moved:
+    """Return the partition's new W.
 
     Parameters
     ----------
@@ -86,13 +96,19 @@ def user_step(V: Blocks, W: Floats, Ht: Floats, ridge: float) -> tuple[Floats, S
     """
     W, Ht = np.array(W, np.float32, order="C"), np.ascontiguousarray(Ht)
     with one_blas_thread():
-        gram = _ridged(Ht.T @ Ht, ridge)
-        violation = _descend(W, gram, V.times(Ht))
-        return W, Sums(V.transposed_times(W), W.T @ W, violation)
+        violation = _descend(W, _ridged(Ht.T @ Ht, ridge), V.times(Ht))
+    return Moved(W, violation)
 
 
-def movie_step(Ht: Floats, sums: Sums, ridge: float) -> tuple[Floats, float]:
-    """Return the movies' new factors, and the violation of both halves.
+def sums_of(V: Blocks, users: Moved) -> Sums:
+    """Return the partition's part of the sums."""
+    W = users.factors
+    with one_blas_thread():
+        return Sums(V.transposed_times(W), W.T @ W, users.violation)
+
+
+def movie_step(Ht: Floats, sums: Sums, ridge: float) -> Moved:
+    """Return the movies' new factors, with the violation of both halves.
 
     Parameters
     ----------
@@ -105,7 +121,7 @@ def movie_step(Ht: Floats, sums: Sums, ridge: float) -> tuple[Floats, float]:
     """
     Ht = np.array(Ht, np.float32, order="C")
     violation = _descend(Ht, _ridged(sums.WtW, ridge), np.array(sums.VtW, order="C"))
-    return Ht, sums.violation + violation
+    return Moved(Ht, sums.violation + violation)
 
 
 def _ridged(gram: Floats, ridge: float) -> Floats:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from python_jobs.dbt.project import DbtProject
 from python_jobs.errors import UserError
@@ -27,8 +28,10 @@ class Source:
         return cls(replace(project, credentials=replace(project.credentials, password="")))
 
     @contextmanager
-    def opened(self) -> Iterator[Warehouse]:
+    def opened(self, where: str = "") -> Iterator[Warehouse]:
         """Open ClickHouse from where this is called, for the length of a ``with`` block.
+
+        ``where`` is the address of the worker, where it is known; a task's own worker by default.
 
         Raises
         ------
@@ -46,7 +49,8 @@ class Source:
                 client.close()
         except UserError as error:
             # Without what led to it, which may know more than it may say.
-            raise UserError(f"The worker at {this_worker()}: {error.message}", error.hint) from None
+            worker = where or this_worker()
+            raise UserError(f"The worker at {worker}: {error.message}", error.hint) from None
 
 
 def this_worker() -> str:
@@ -59,13 +63,13 @@ def this_worker() -> str:
         return f"process {os.getpid()}"
 
 
-def require_answer(source: Source) -> None:
-    """Ask ClickHouse for a one.
+def require_answer(source: Source, dask_worker: Any = None) -> None:
+    """Ask ClickHouse for a one; Dask says which worker it is asked from.
 
     Raises
     ------
     UserError
         As :meth:`Source.opened` does.
     """
-    with source.opened() as warehouse:
+    with source.opened(str(dask_worker.address) if dask_worker else "") as warehouse:
         warehouse.number("select 1")

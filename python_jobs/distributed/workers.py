@@ -14,7 +14,7 @@ from python_jobs.threads import thread_count
 if TYPE_CHECKING:
     from distributed import Client
 
-SECONDS_TO_CONNECT = 30
+SECONDS_TO_CONNECT = 10
 SECONDS_WITHOUT_WORKERS = 60
 """For how long a scheduler without a single worker is waited for."""
 LOOK_EVERY = 5.0
@@ -59,16 +59,17 @@ class Workers:
 
         left, without = dict(enumerate(handles)), 0.0
         while left:
-            with self._explained(), suppress(TimeoutError):
-                wait(list(left.values()), LOOK_EVERY, "FIRST_COMPLETED")
             with self._explained():
+                try:
+                    wait(list(left.values()), LOOK_EVERY, "FIRST_COMPLETED")
+                except TimeoutError:
+                    without = 0.0 if self._alive() else without + LOOK_EVERY
                 for number in [at for at, handle in left.items() if handle.done()]:
                     # An error ends the wait for the others.
                     handle = left.pop(number)
                     if handle.status != "finished":
                         handle.result()
                     done(number)
-                without = 0.0 if self._alive() or not left else without + LOOK_EVERY
             if without >= SECONDS_WITHOUT_WORKERS:
                 raise UserError(
                     f"The scheduler at {self.address} has no worker left.",
@@ -122,7 +123,9 @@ class Workers:
                 "Nothing was published. Give workers more memory, or start more of them.",
             ) from None
         except (FutureCancelledError, CancelledError, CommClosedError, OSError) as error:
-            if isinstance(error, TimeoutError):
+            its_own = not isinstance(error, OSError) or isinstance(error, CommClosedError)
+            # A worker's disk may be full while all else is well.
+            if not its_own and (isinstance(error, TimeoutError) or self.client.status == "running"):
                 raise
             raise UserError(
                 f"The scheduler at {self.address} does not answer any more.",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import json
 import time
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.python_jobs.conftest import REPOSITORY, SCRIPTS
+from tests.python_jobs.processes import begin_main
 
 
 @dataclass
@@ -17,36 +17,41 @@ class DaskCluster:
 
     directory: Path
     environment: dict[str, str]
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[BaseProcess] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         """Of the scheduler."""
-        import json
-
-        return str(json.loads((self.directory / "scheduler.json").read_text())["address"])
+        return str(json.loads(self._file.read_text())["address"])
 
     @property
-    def scheduler(self) -> subprocess.Popen[bytes]:
+    def scheduler(self) -> BaseProcess:
         """The scheduler's process."""
         return self.processes[0]
 
     def start(self, workers: int) -> None:
-        """Start, and return when all workers are there; each has a nanny that begins it anew."""
-        self.directory.mkdir(exist_ok=True)
-        file = ["--scheduler-file", str(self.directory / "scheduler.json")]
-        ours = ["--host", "127.0.0.1", "--no-dashboard"]
-        self._begin("scheduler", "--port", "0", *ours, *file)
-        while not (self.directory / "scheduler.json").exists():
-            assert self.scheduler.poll() is None
+        """Start, and return when all workers are there."""
+        self._begin("scheduler", "--port", "0")
+        while not self._file.exists():
+            assert self.scheduler.exitcode is None
             time.sleep(0.05)
-        preload = ["--preload", "tests.python_jobs.dying_worker"]
         for _ in range(workers):
-            self._begin("worker", *file, *ours, "--nthreads", "1", *preload)
+            self.add_worker()
+        self.wait_for(workers)
+
+    def add_worker(self, **variables: str) -> BaseProcess:
+        """Start one more, which nothing begins anew when it has died."""
+        preload = ["--preload", str(Path(__file__).with_name("dying_worker.py"))]
+        self._begin("worker", "--no-nanny", "--nthreads", "1", *preload, **variables)
+        return self.processes[-1]
+
+    def wait_for(self, workers: int) -> None:
+        """Wait until there are so many workers."""
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(workers, timeout=60)
+            while len(client.scheduler_info(n_workers=-1)["workers"]) != workers:
+                time.sleep(0.1)
 
     def trap(self, place: str, told: str) -> Path:
         """Have a process killed at a place; return the file that is there when it was."""
@@ -56,27 +61,21 @@ class DaskCluster:
 
     def stop(self) -> None:
         """End everything that was started."""
-        for process in reversed(self.processes):
-            process.terminate()
         for process in self.processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.kill()
+            process.join()
 
-    def _begin(self, *arguments: str) -> None:
-        self.processes.append(
-            subprocess.Popen(
-                [str(SCRIPTS / "dask"), *arguments],
-                cwd=self.directory,
-                env={
-                    **self.environment,
-                    "PYTHONPATH": str(REPOSITORY),
-                    "DIES_IN": str(self.directory),
-                    "NUMBA_NUM_THREADS": "1",
-                    "PATH": os.environ["PATH"],
-                },
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.STDOUT,
-            )
-        )
+    @property
+    def _file(self) -> Path:
+        return self.directory / "scheduler.json"
+
+    def _begin(self, what: str, *arguments: str, **variables: str) -> None:
+        ours = ("--scheduler-file", str(self._file), "--host", "127.0.0.1", "--no-dashboard")
+        environment = {
+            **self.environment,
+            "DIES_IN": str(self.directory),
+            "NUMBA_NUM_THREADS": "1",
+            **variables,
+        }
+        process = begin_main("dask", (what, *ours, *arguments), self.directory, environment)
+        self.processes.append(process)

@@ -1,8 +1,8 @@
 """Preloaded by the tests' workers: kills a process as a function is called, where a file says so.
 
-In the directory ``DIES_IN`` a file called ``MODULE:FUNCTION`` holds what to kill: ``self`` or a
-process's id, then the number of the call, and ``before`` or ``after`` it. Whoever comes first takes
-the file away, so that it happens once.
+In the directory ``DIES_IN`` a file called ``MODULE:FUNCTION`` holds whom to kill (``self`` or the
+id of a process), at which call since the file is there, and whether ``before`` or ``after`` it.
+Whoever comes first takes the file away, so that it happens once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def trapped(place: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function with a trap around it."""
 
     def call(*arguments: Any, **named: Any) -> Any:
-        CALLS[place] += 1
+        CALLS[place] += Path(os.environ["DIES_IN"], place).exists()
         spring(place, "before")
         returned = function(*arguments, **named)
         spring(place, "after")

@@ -21,7 +21,7 @@ class Here:
     """Does at once what is submitted, with arguments as a worker has them: copies, read-only."""
 
     def submit(self, place: int, function: Callable[..., Any], *arguments: Any) -> Made:
-        given = [a.value if isinstance(a, Made) else sent(a) for a in arguments]
+        given = [frozen(a.value) if isinstance(a, Made) else sent(a) for a in arguments]
         return Made(frozen(function(*given)))
 
     def results(self, handles: Sequence[Made]) -> list[Any]:
@@ -42,7 +42,13 @@ def sent(value: Any) -> Any:
 
 def frozen(value: Any) -> Any:
     """Return a value whose arrays cannot be written, as they arrive from another worker."""
-    for each in value if isinstance(value, tuple) else (value,):
-        if isinstance(each, np.ndarray):
-            each.flags.writeable = False
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            frozen(each)
+    elif isinstance(value, dict):
+        frozen(list(value.values()))
+    elif hasattr(value, "__dict__"):
+        frozen(vars(value))
     return value

@@ -14,13 +14,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 LIBRARIES = [
     "clickhouse_connect",
+    "dask.__main__",
     "dbt.adapters.clickhouse",
     "dbt.cli.main",
+    "distributed.cli.dask_scheduler",
+    "distributed.cli.dask_worker",
     "mlflow.pyfunc",
     "mlflow.sklearn",
     "mlflow.store.tracking.sqlalchemy_store",
@@ -29,6 +33,7 @@ LIBRARIES = [
 ]
 """chdb is not among them: its library starts threads as it is loaded, and a fork has them not."""
 MAINS = {
+    "dask": "dask.__main__:main",
     "dbt": "dbt.cli.main:cli",
     "python_jobs": "python_jobs.__main__:main",
     "many_commands": "tests.python_jobs.many_commands:main",
@@ -80,6 +85,18 @@ def run_main(
         stdout, stderr = (path.read_text(encoding="utf-8", errors="replace") for path in files[1:])
     assert process.exitcode is not None
     return subprocess.CompletedProcess([program, *arguments], process.exitcode, stdout, stderr)
+
+
+def begin_main(
+    program: str, arguments: tuple[str, ...], directory: Path, environment: dict[str, str]
+) -> BaseProcess:
+    """Begin a program that goes on until it is killed, and says nothing."""
+    nowhere = [Path(os.devnull)] * len(STREAMS)
+    process = _context.Process(
+        target=_become, args=(program, arguments, directory, environment, nowhere)
+    )
+    process.start()
+    return process
 
 
 def _become(

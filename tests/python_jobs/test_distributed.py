@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from python_jobs.dbt.project import Credentials, DbtProject
+from python_jobs.distributed.source import Source
 from python_jobs.tracking.record import ModelRecord, load_record
 from tests.python_jobs.conftest import Project, rows_of
 from tests.python_jobs.dask_cluster import DaskCluster
@@ -26,7 +30,6 @@ from ml.recommendations
 where run_id = '{}'
 order by user_id, rank
 """
-EVERYTHING = "select max(abs(1)) from ml.training_runs"
 TRAIN = ["train", "--max-iter", "15"]
 
 
@@ -51,10 +54,10 @@ def served(server, empty_project: Project, tmp_path_factory) -> Project:
 
 @pytest.fixture(scope="module")
 def cluster(served, server, tmp_path_factory) -> Iterator[DaskCluster]:
-    """Three workers, with the password in their environment."""
+    """Five workers, with the password in their environment."""
     password = {PASSWORD: server.users["python_jobs"]["password"]}
     cluster = DaskCluster(tmp_path_factory.mktemp("dask"), served.environment | password)
-    cluster.start(3)
+    cluster.start(5)
     yield cluster
     cluster.stop()
 
@@ -174,15 +177,18 @@ def test_what_is_published_is_read_by_the_other_commands(trained, served, server
 
 def test_the_workers_and_their_page_are_named(trained, cluster):
     said = trained["parts"][0].stderr
-    assert f"3 workers of {cluster.address}" in said
+    assert f"5 workers of {cluster.address}" in said
 
 
-def test_no_password_was_sent(trained, cluster, served, server):
+def test_no_password_was_sent(trained, cluster, server):
+    """Through another worker it would be in what Dask pickles: the project is there without it."""
     password = server.users["python_jobs"]["password"]
-    assert password not in "".join(
-        trained[name][0].stdout + trained[name][0].stderr for name in ("parts", "dead")
-    )
-
+    project = DbtProject(Path(), "server", Credentials("clickhouse", password=password), {}, {})
+    sent = pickle.dumps(Source.of(project))
+    assert password.encode() not in sent
+    assert b"clickhouse" in sent
+    said = [trained[name][0] for name in ("parts", "dead")]
+    assert password not in "".join(done.stdout + done.stderr for done in said)
     assert files_with(password, cluster.directory) == []
 
 
@@ -199,3 +205,112 @@ def failure(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return done.stderr
+
+
+@pytest.fixture(scope="module")
+def refused(trained, served, server, cluster) -> dict[str, str]:
+    """What is said of what the engine does not do."""
+    jobs = server.variables("python_jobs")
+    dask = ["train", "--engine", "dask", "--scheduler", cluster.address]
+    commands = {
+        "init": [*dask, "--set", "init=nndsvda"],
+        "transitions": [*dask, "--set", "transition_rank=2"],
+        "experiment": [*dask, "--experiment-share", "0.2"],
+        "nobody": ["train", "--engine", "dask", "--scheduler", "tcp://127.0.0.1:1"],
+        "resume": [*dask, "--resume", trained["parts"][1]],
+    }
+    done = served.many([(command, jobs) for command in commands.values()])
+    return {name: failure(each) for name, each in zip(commands, done, strict=True)}
+
+
+def test_another_model_than_asked_for_is_refused(refused):
+    assert "init=nndsvda needs the whole matrix" in refused["init"]
+    assert "transition_rank=2 is fitted in one process only" in refused["transitions"]
+    assert "An experiment cannot begin with the engine dask" in refused["experiment"]
+
+
+def test_a_scheduler_that_is_not_there_is_said(refused):
+    assert "The scheduler at tcp://127.0.0.1:1 cannot be reached" in refused["nobody"]
+
+
+def test_a_run_that_has_ended_is_not_gone_on_with(refused):
+    assert "has ended: there is nothing to go on from" in refused["resume"]
+
+
+@pytest.fixture(scope="module")
+def bereft(refused, served, server, cluster, tmp_path_factory) -> Iterator[dict[str, Any]]:
+    """The scheduler dies in the fit; on another one's workers, one without password, it goes on."""
+    jobs = server.variables("python_jobs")
+    live = server.runs()
+    # Four have died.
+    for _ in range(4):
+        cluster.add_worker()
+    cluster.wait_for(5)
+    cluster.trap("fit_tasks:user_step", f"{cluster.scheduler.pid} 20 after")
+    dask = [*TRAIN, "--engine", "dask", "--checkpoint-minutes", "0", "--scheduler"]
+    (died,) = served.many([([*dask, cluster.address], jobs)])
+    published = server.runs()
+    other = DaskCluster(tmp_path_factory.mktemp("other"), cluster.environment)
+    other.start(2)
+    poor = other.add_worker(**{PASSWORD: "wrong"})
+    other.wait_for(3)
+    (unreached,) = served.many([([*dask, other.address], jobs)])
+    poor.kill()
+    other.wait_for(2)
+    run_id = re.findall(r"--resume (\w{32})", died.stderr)[-1]
+    resume = ["train", "--engine", "dask", "--scheduler", other.address, "--resume", run_id]
+    resumed, told, store = served.many(
+        [
+            (resume, jobs),
+            ([*resume, "--max-iter", "20"], jobs),
+            (["store", f"select status, artifact_uri from runs where run_uuid = '{run_id}'"], {}),
+        ]
+    )
+    yield {
+        "live": (live, published),
+        "died": died,
+        "unreached": unreached,
+        "run_id": run_id,
+        "resumed": resumed,
+        "told": told,
+        "store": rows_of(store),
+    }
+    other.stop()
+
+
+def test_a_schedulers_death_is_a_sentence_and_nothing_is_published(bereft):
+    said = failure(bereft["died"])
+    assert "does not answer any more" in said
+    assert "Nothing was published" in said
+    before, after = bereft["live"]
+    assert before == after
+
+
+def test_a_worker_that_cannot_reach_clickhouse_is_named(bereft):
+    said = failure(bereft["unreached"])
+    assert re.search(r"The worker at tcp://127.0.0.1:\d+: ClickHouse at 127.0.0.1:\d+", said)
+    assert "does not accept user python_jobs" in said
+    assert PASSWORD in said
+
+
+def test_the_run_goes_on_with_other_workers_and_the_same_bits(bereft, trained, server):
+    done = bereft["resumed"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    ((status, uri),) = bereft["store"]
+    assert status == "FINISHED"
+    resumed, parts = record_of(uri), trained["parts"][2]
+    assert resumed.W.tobytes() == parts.W.tobytes()
+    assert resumed.H.tobytes() == parts.H.tobytes()
+    assert server.runs()[0] == bereft["run_id"]
+    ours, theirs = (
+        server.query("python_jobs", LISTS.format(run))
+        for run in (bereft["run_id"], trained["parts"][1])
+    )
+    assert ours == theirs
+    folder = Path(uri.removeprefix("file://"))
+    assert not (folder / "checkpoint").exists()
+
+
+def test_a_run_is_not_gone_on_with_under_other_settings(bereft):
+    # It has ended by then, which is said first.
+    assert "has ended" in failure(bereft["told"])

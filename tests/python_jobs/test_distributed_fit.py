@@ -15,7 +15,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from python_jobs.distributed.fit import TOLERANCE, Fitted, fit
 from python_jobs.distributed.fit_tasks import size_of
-from python_jobs.distributed.half_steps import ROWS_PER_SUM, Blocks, Sums, movie_step, user_step
+from python_jobs.distributed.half_steps import (
+    ROWS_PER_SUM,
+    Blocks,
+    Sums,
+    movie_step,
+    sums_of,
+    user_step,
+)
 from python_jobs.distributed.start import (
     mean_of,
     pieces,
@@ -188,19 +195,20 @@ def test_a_half_step_is_nmfs(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs = model.fit_transform(matrix, W=W.copy(), H=H.copy())
-    ours, sums = user_step(Blocks.of(matrix), W, np.ascontiguousarray(H.T), ridge * 30)
-    Ht, violation = movie_step(np.ascontiguousarray(H.T), sums, ridge * 40)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
-    np.testing.assert_allclose(Ht.T, model.components_, rtol=1e-6)
-    assert violation > sums.violation > 0
+    V, Ht = Blocks.of(matrix), np.ascontiguousarray(H.T)
+    users = user_step(V, W, Ht, ridge * 30)
+    movies = movie_step(Ht, sums_of(V, users), ridge * 40)
+    np.testing.assert_allclose(users.factors, theirs, rtol=1e-6)
+    np.testing.assert_allclose(movies.factors.T, model.components_, rtol=1e-6)
+    assert movies.violation > users.violation > 0
 
 
 def test_violations_are_added_up_in_float64():
     rows = ROWS_PER_SUM * 3
     matrix = csr_matrix(np.full((rows, 1), 3, np.float32))
     W, Ht = np.full((rows, 1), 1.0, np.float32), np.ones((1, 1), np.float32)
-    _, one = user_step(Blocks.of(matrix[:1]), W[:1], Ht, 0.0)
-    _, all_ = user_step(Blocks.of(matrix), W, Ht, 0.0)
+    one = user_step(Blocks.of(matrix[:1]), W[:1], Ht, 0.0)
+    all_ = user_step(Blocks.of(matrix), W, Ht, 0.0)
     assert all_.violation == rows * one.violation
     large = Sums(np.zeros((1, 1), "f4"), np.zeros((1, 1), "f4"), 2.0**26)
     small = Sums(np.zeros((1, 1), "f4"), np.zeros((1, 1), "f4"), 1.0)
@@ -213,11 +221,12 @@ def test_what_a_step_was_given_is_left_as_it_is():
     W, Ht = np.ones((40, 3), np.float32), np.ones((30, 3), np.float32)
     for array in (W, Ht):
         array.flags.writeable = False
-    ours, sums = user_step(Blocks.of(matrix), W, Ht, 0.0)
-    movie_step(Ht, sums, 0.0)
+    V = Blocks.of(matrix)
+    users = user_step(V, W, Ht, 0.0)
+    movie_step(Ht, sums_of(V, users), 0.0)
     assert (W == 1).all()
     assert (Ht == 1).all()
-    assert not (ours == 1).all()
+    assert not (users.factors == 1).all()
 
 
 def test_too_large_numbers_are_refused_in_words():

@@ -28,7 +28,9 @@ def asked_for(lock):
     """Return the requirements that a lock is made from."""
     if lock == "requirements.lock":
         return PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"]
-    return PROJECT["project"]["optional-dependencies"]["dev"]
+    return [
+        line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra
+    ]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -1,0 +1,163 @@
+"""Dask's workers as a job has them, in threads of this process; and what is said without them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from python_jobs.distributed import workers as workers_module
+from python_jobs.distributed.cluster import summed
+from python_jobs.distributed.refusals import require_server, require_supported
+from python_jobs.distributed.workers import Workers, connected
+from python_jobs.errors import UserError
+from python_jobs.model.settings import Settings
+
+distributed = pytest.importorskip("distributed", reason="pip install 'dataflix[dask]'")
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[Any]:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def workers(scheduler) -> Iterator[Workers]:
+    with connected(scheduler.scheduler_address, None) as found:
+        yield found
+
+
+def refuse(number: int) -> int:
+    raise UserError(f"{number} is refused.", "Give another.")
+
+
+def out_of_memory() -> None:
+    raise MemoryError
+
+
+def said_of_versions() -> dict[str, str]:
+    """Return what another machine says: a worker is another thread here."""
+    here = threading.current_thread() is threading.main_thread()
+    return {"numpy": "2.0" if here else "1.0"}
+
+
+def test_what_is_made_comes_back_in_order_and_is_added_up(workers):
+    assert len(workers.places) == 2
+    made = [workers.submit(at, pow, at, 2) for at in range(20)]
+    done: list[int] = []
+    workers.finish(made, done.append)
+    assert sorted(done) == list(range(20))
+    workers.spread(made)
+    assert workers.results(made) == [at**2 for at in range(20)]
+    assert workers.results([summed(workers, made)]) == [sum(at**2 for at in range(20))]
+
+
+def test_what_a_task_refuses_is_said_as_it_is(workers):
+    with pytest.raises(UserError, match=r"^3 is refused") as told:
+        workers.results([workers.submit(0, pow, 1, 1), workers.submit(1, refuse, 3)])
+    assert told.value.hint == "Give another."
+
+
+def test_too_little_memory_is_a_sentence(workers):
+    with pytest.raises(UserError, match="not enough memory for its partition"):
+        workers.results([workers.submit(0, out_of_memory)])
+
+
+def test_a_worker_of_another_version_is_refused(scheduler, monkeypatch):
+    monkeypatch.setattr(workers_module, "versions", said_of_versions)
+    message = r"The worker at inproc://\S+ has other versions than this machine: numpy 1.0 \(here"
+    with (
+        pytest.raises(UserError, match=message),
+        connected(scheduler.scheduler_address, None),
+    ):
+        pass
+
+
+def test_a_scheduler_without_workers_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(workers_module, "SECONDS_TO_CONNECT", 1)
+    with (
+        distributed.LocalCluster(
+            n_workers=0, processes=False, dashboard_address="127.0.0.1:0"
+        ) as empty,
+        pytest.raises(UserError, match="has no workers"),
+        connected(empty.scheduler_address, None),
+    ):
+        pass
+
+
+def test_workers_that_all_went_away_are_waited_for_a_while(monkeypatch):
+    monkeypatch.setattr(workers_module, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(workers_module, "SECONDS_WITHOUT_WORKERS", 0.5)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        connected(cluster.scheduler_address, None) as found,
+    ):
+        cluster.scale(0)
+        while found.client.scheduler_info(n_workers=-1)["workers"]:
+            time.sleep(0.01)
+        with pytest.raises(UserError, match="has no worker left"):
+            found.results([found.submit(0, pow, 2, 2)])
+
+
+def test_dask_that_is_not_installed_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(UserError, match="which is not installed") as told,
+        connected("tcp://127.0.0.1:1", None),
+    ):
+        pass
+    assert "pip install 'dataflix[dask]'" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (Settings(init="nndsvd"), "init=nndsvd needs the whole matrix"),
+        (Settings(transition_rank=3), "transition_rank=3 is fitted in one process only"),
+    ],
+)
+def test_settings_of_which_partitions_make_another_model_are_refused(settings, words):
+    with pytest.raises(UserError, match=words):
+        require_supported(settings)
+    with pytest.raises(UserError, match=f"of what is live: {words}") as told:
+        require_supported(settings, "what is live")
+    assert "--no-evaluate" in told.value.hint
+
+
+def test_all_other_settings_are_let_through():
+    require_supported(
+        Settings(
+            alpha=0.1,
+            watched_weight=2.0,
+            score_power=0.5,
+            recency=1.0,
+            user_scaling=0.5,
+            ensemble_ranks=(2, 3),
+            diversity=0.5,
+            new_share=0.1,
+        )
+    )
+
+
+def test_an_embedded_database_is_refused():
+    require_server(embedded=False)
+    with pytest.raises(UserError, match="needs a ClickHouse server"):
+        require_server(embedded=True)
+
+
+def test_without_the_engine_nothing_of_dask_is_imported():
+    modules = "python_jobs.commands.train, python_jobs.jobs.train"
+    code = f"import sys, {modules}; print([m for m in sys.modules if m.split('.')[0] in "
+    code += "('dask', 'distributed') or m.startswith('python_jobs.distributed')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
