@@ -23,8 +23,8 @@ from typing import Any
 import clickhouse_connect
 
 from benchmarks.generate import SIZES, generate
-from benchmarks.run import machine, phases_of
-from benchmarks.scratch import REPOSITORY, Cost, Scratch
+from benchmarks.run import machine
+from benchmarks.scratch import REPOSITORY, Cost, Scratch, phases_of
 from python_jobs.progress import MEBIBYTE
 
 NAMES = (
