@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from python_jobs.evaluation.holdout import hold_out
 from python_jobs.evaluation.limits import Limits
 from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.interactions.mart import read_interactions
-from python_jobs.jobs.warm_start import require_same
+from python_jobs.jobs.warm_start import WarmStart, find_start, require_same
 from python_jobs.model.settings import Settings
 from python_jobs.model.stacked import fit, steps
 from python_jobs.model.warm_start import MovieFactors, Start
 from python_jobs.model.weighting import weigh
+from python_jobs.tracking.record import ModelRecord, Summary
+from python_jobs.tracking.registry import RegisteredModel, Version
 from tests.python_jobs.conftest import rows_of
 
 ENSEMBLE = Settings(ensemble_ranks=(4, 6), alpha=1e-3, user_scaling=0.5, recency=1.0)
@@ -137,6 +140,34 @@ def test_only_the_limit_of_the_iterations_may_be_another():
     ) as told:
         require_same(Settings(alpha=0.1), Settings(), "version 3")
     assert "leave out --warm-start" in told.value.hint
+
+
+def test_the_judged_fit_starts_from_what_was_judged(monkeypatch):
+    """The factors of what is live have seen what is held out now."""
+    ids, users = np.arange(4, dtype=np.uint64), np.arange(3, dtype=np.uint64)
+    H, judged = np.full((2, 4), 2, np.float32), np.full((2, 4), 3, np.float32)
+    summary, W = Summary(Settings(2), {}, {}), np.ones((3, 2), np.float32)
+    record = ModelRecord(W, H, users, ids, users, summary, None, MovieFactors(ids, judged, None))
+    live, tracking, extent = (
+        SimpleNamespace(ours=True),
+        SimpleNamespace(),
+        SimpleNamespace(movie_ids=ids, shape=(3, 4)),
+    )
+
+    def start_of_a_night(record: ModelRecord) -> WarmStart:
+        model = RegisteredModel(Version("m", "7", "r"), record)
+        monkeypatch.setattr("python_jobs.jobs.warm_start.load_live", lambda *_: model)
+        told: Any = (tracking, live, Settings(2), extent)
+        return find_start(*told)
+
+    start = start_of_a_night(record)
+    assert start.fit is not None
+    assert start.judged is not None
+    assert (start.fit.H.max(), start.judged.H.max(), start.words) == (2, 3, "version 7")
+    start = start_of_a_night(replace(record, judged=None))
+    assert start.fit is not None
+    assert start.judged is None
+    assert "version 7; judged by a fit from random numbers" in start.words
 
 
 def test_what_ranks_worse_than_what_it_started_from_is_refused(day):
