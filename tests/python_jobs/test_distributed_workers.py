@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from python_jobs.dbt.project import Credentials, DbtProject
 from python_jobs.distributed import workers as workers_module
 from python_jobs.distributed.cluster import summed
 from python_jobs.distributed.refusals import require_server, require_supported
+from python_jobs.distributed.source import Source
 from python_jobs.distributed.workers import Workers, connected
 from python_jobs.errors import UserError
 from python_jobs.model.settings import Settings
@@ -132,6 +136,13 @@ def test_settings_of_which_partitions_make_another_model_are_refused(settings, w
     with pytest.raises(UserError, match=f"of what is live: {words}") as told:
         require_supported(settings, "what is live")
     assert "--no-evaluate" in told.value.hint
+
+
+def test_the_password_is_not_in_what_is_sent():
+    credentials = Credentials("clickhouse", host="example.com", password="very-secret")
+    sent = pickle.dumps(Source.of(DbtProject(Path(), "server", credentials, {}, {})))
+    assert b"example.com" in sent
+    assert b"very-secret" not in sent
 
 
 def test_all_other_settings_are_let_through():

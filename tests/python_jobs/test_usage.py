@@ -23,6 +23,24 @@ WRONG = {
     "a drop that is no number": (["train", "--max-drop", "NaN"], "NaN is not in the range 0<=x<=1"),
     "a loss that is no number": (["score", "--max-shrink", "nan"], "nan is not in the range"),
     "a search without an end": (["tune", "--minutes", "nan"], "nan is not in the range x>=0"),
+    "workers of nobody": (
+        ["train", "--engine", "dask"],
+        "--engine dask goes with one of --scheduler and --workers",
+    ),
+    "workers of two kinds": (
+        ["train", "--engine", "dask", "--scheduler", "tcp://a:1", "--workers", "2"],
+        "--engine dask goes with one of --scheduler and --workers",
+    ),
+    "a scheduler that is not asked": (
+        ["train", "--scheduler", "tcp://a:1"],
+        "--scheduler goes with --engine dask",
+    ),
+    "a run that one process cannot go on with": (
+        ["train", "--resume", "0" * 32],
+        "--resume goes with --engine dask",
+    ),
+    "no workers": (["train", "--engine", "dask", "--workers", "0"], "0 is not in the range x>=1"),
+    "another engine": (["train", "--engine", "spark"], "'spark' is not one of 'process', 'dask'"),
     "a demo for no user": (["demo", "--user", "abc"], "'abc' is not a user id"),
 }
 
