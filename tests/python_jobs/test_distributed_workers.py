@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from python_jobs.dbt.project import Credentials, DbtProject
+from python_jobs.distributed import connecting
 from python_jobs.distributed import workers as workers_module
 from python_jobs.distributed.cluster import summed
+from python_jobs.distributed.connecting import connected
 from python_jobs.distributed.refusals import require_server, require_supported
 from python_jobs.distributed.source import Source
-from python_jobs.distributed.workers import Workers, connected
+from python_jobs.distributed.workers import Workers
 from python_jobs.errors import UserError
 from python_jobs.model.settings import Settings
 
@@ -76,7 +78,7 @@ def test_too_little_memory_is_a_sentence(workers):
 
 
 def test_a_worker_of_another_version_is_refused(scheduler, monkeypatch):
-    monkeypatch.setattr(workers_module, "versions", said_of_versions)
+    monkeypatch.setattr(connecting, "versions", said_of_versions)
     message = r"The worker at inproc://\S+ has other versions than this machine: numpy 1.0 \(here"
     with (
         pytest.raises(UserError, match=message),
@@ -86,7 +88,7 @@ def test_a_worker_of_another_version_is_refused(scheduler, monkeypatch):
 
 
 def test_a_scheduler_without_workers_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(workers_module, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(connecting, "SECONDS_TO_CONNECT", 1)
     with (
         distributed.LocalCluster(
             n_workers=0, processes=False, dashboard_address="127.0.0.1:0"
