@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ SECONDS_WITHOUT_WORKERS = 60
 """For how long a scheduler without a single worker is waited for."""
 LOOK_EVERY = 5.0
 """Seconds after which a wait looks whether there are workers left."""
-COPIES = 2
+COPIES, TRIES = 2, 3
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,16 @@ class Workers:
         """Have what was made held by two workers."""
         if self._alive() < COPIES:
             return
-        self.finish(handles, lambda _: None)
-        # Of a worker that dies in the middle there is a copy less, and nothing is lost.
-        with self._explained(), suppress(KeyError, ValueError):
-            self.client.replicate(list(handles), n=COPIES)
+        for _ in range(TRIES):
+            self.finish(handles, lambda _: None)
+            try:
+                with self._explained():
+                    self.client.replicate(list(handles), n=COPIES)
+            except (AssertionError, KeyError, ValueError):
+                # The scheduler's own, where a worker dies in the middle: what it held is made
+                # again. Without a copy nothing is lost but time.
+                continue
+            return
 
     def on_all(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """Have every worker call a function now; return what each said, by its address."""

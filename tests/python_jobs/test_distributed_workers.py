@@ -66,6 +66,27 @@ def test_what_is_made_comes_back_in_order_and_is_added_up(workers):
     assert workers.results([summed(workers, made)]) == [sum(at**2 for at in range(20))]
 
 
+def test_a_worker_that_dies_while_copies_are_made_ends_nothing(workers, monkeypatch):
+    tried: list[int] = []
+    replicate = type(workers.client).replicate
+
+    def dying(self, futures, n):
+        tried.append(n)
+        if len(tried) < 3:
+            raise AssertionError  # as the scheduler does of a key that nobody holds
+        replicate(self, futures, n)
+
+    monkeypatch.setattr(type(workers.client), "replicate", dying)
+    made = [workers.submit(at, pow, at, 2) for at in range(2)]
+    workers.spread(made)
+    assert tried == [2, 2, 2]
+    held = workers.client.who_has(made)
+    assert [len(held[future.key]) for future in made] == [2, 2]
+    monkeypatch.setattr(type(workers.client), "replicate", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        workers.spread(made)
+
+
 def test_what_a_task_refuses_is_said_as_it_is(workers):
     with pytest.raises(UserError, match=r"^3 is refused") as told:
         workers.results([workers.submit(0, pow, 1, 1), workers.submit(1, refuse, 3)])
