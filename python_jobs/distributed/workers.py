@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ENOSPC, EROFS
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
@@ -124,9 +125,8 @@ class Workers:
                 "Nothing was published. Give workers more memory, or start more of them.",
             ) from None
         except (FutureCancelledError, CancelledError, CommClosedError, OSError) as error:
-            its_own = not isinstance(error, OSError) or isinstance(error, CommClosedError)
             # A worker's disk may be full while all else is well.
-            if not its_own and (isinstance(error, TimeoutError) or self.client.status == "running"):
+            if isinstance(error, OSError) and error.errno in (ENOSPC, EROFS):
                 raise
             raise UserError(
                 f"The scheduler at {self.address} does not answer any more.",
