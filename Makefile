@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo dashboards dashboards-export test test-server test-dashboards test-schedulers mutants format \
+.PHONY: demo dashboards dashboards-export test test-server test-dashboards test-scale test-schedulers mutants format \
 	lint lint-ruff lint-imports lint-mypy lint-sql lint-dbt bench bench-quality docs lock audit clean purge
 
 demo: .venv/runtime profiles.yml
@@ -32,6 +32,10 @@ test-server: .venv/dev
 	@test -n "$$DATAFLIX_TEST_CLICKHOUSE_HOST" \
 		|| { echo "Set DATAFLIX_TEST_CLICKHOUSE_HOST to an empty ClickHouse (docs/server.md)."; exit 2; }
 	@$(BIN)/pytest -n 0 tests/python_jobs/test_server.py tests/python_jobs/test_cluster.py
+
+# Training on Dask's workers, some of which are killed, on a ClickHouse of the tests' own: minutes.
+test-scale: .venv/dev
+	@$(BIN)/pytest -n 0 tests/scale
 
 # What docs/schedulers.md shows, given to the real programs; Airflow, Cosmos and Dagster are installed in
 # a directory that is thrown away, in minutes.

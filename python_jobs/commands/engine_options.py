@@ -62,9 +62,9 @@ class WantedEngine:
         if self.name == PROCESS:
             yield None
             return
+        from python_jobs.distributed.connecting import connected
         from python_jobs.distributed.engine import DaskEngine
         from python_jobs.distributed.refusals import require_server
-        from python_jobs.distributed.workers import connected
 
         require_server(job.warehouse.embedded)
         with connected(self.scheduler, self.workers) as workers:

@@ -112,6 +112,11 @@ def facts_of(part: Interactions) -> Facts:
     return Facts(size, int(part.last_interacted_at.max()))
 
 
+def ids_of(part: Interactions) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return a partition's users, ascending, and their fingerprints."""
+    return part.user_ids, part.fingerprints
+
+
 def weighed_part(part: Interactions, settings: Settings) -> csr_matrix:
     """Return a partition's scores as they are fitted."""
     under = part.under(settings.watched_weight)

@@ -1,27 +1,23 @@
-"""Dask's workers: how they are reached, waited for, and what their end is called."""
+"""Dask's workers: how they are given work and waited for, and what their end is called."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ENOSPC, EROFS
 from typing import TYPE_CHECKING, Any
 
 from python_jobs.errors import UserError
-from python_jobs.threads import thread_count
 
 if TYPE_CHECKING:
     from distributed import Client
 
-SECONDS_TO_CONNECT = 10
 SECONDS_WITHOUT_WORKERS = 60
 """For how long a scheduler without a single worker is waited for."""
 LOOK_EVERY = 5.0
 """Seconds after which a wait looks whether there are workers left."""
-COPIES = 2
-PACKAGES = ("dataflix", "numpy", "scipy", "scikit-learn", "dask")
-"""What has to be of one version everywhere for the bits to be the same."""
+COPIES, TRIES = 2, 3
 
 
 @dataclass(frozen=True)
@@ -80,10 +76,16 @@ class Workers:
         """Have what was made held by two workers."""
         if self._alive() < COPIES:
             return
-        self.finish(handles, lambda _: None)
-        # Of a worker that dies in the middle there is a copy less, and nothing is lost.
-        with self._explained(), suppress(KeyError, ValueError):
-            self.client.replicate(list(handles), n=COPIES)
+        for _ in range(TRIES):
+            self.finish(handles, lambda _: None)
+            try:
+                with self._explained():
+                    self.client.replicate(list(handles), n=COPIES)
+            except (AssertionError, KeyError, ValueError):
+                # The scheduler's own, where a worker dies in the middle: what it held is made
+                # again. Without a copy nothing is lost but time.
+                continue
+            return
 
     def on_all(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """Have every worker call a function now; return what each said, by its address."""
@@ -123,115 +125,10 @@ class Workers:
                 "Nothing was published. Give workers more memory, or start more of them.",
             ) from None
         except (FutureCancelledError, CancelledError, CommClosedError, OSError) as error:
-            its_own = not isinstance(error, OSError) or isinstance(error, CommClosedError)
             # A worker's disk may be full while all else is well.
-            if not its_own and (isinstance(error, TimeoutError) or self.client.status == "running"):
+            if isinstance(error, OSError) and error.errno in (ENOSPC, EROFS):
                 raise
             raise UserError(
                 f"The scheduler at {self.address} does not answer any more.",
                 "Nothing was published; what was live still is. Start it and its workers again.",
             ) from None
-
-
-@contextmanager
-def connected(scheduler: str | None, workers: int | None) -> Iterator[Workers]:
-    """Reach a scheduler, or begin one on this machine, for the length of a ``with`` block.
-
-    Parameters
-    ----------
-    scheduler
-        Its address, such as ``tcp://10.0.0.5:8786``; None begins one here.
-    workers
-        How many workers to begin here, where no scheduler is named; they share out the cores.
-
-    Raises
-    ------
-    UserError
-        If Dask is not installed, the scheduler does not answer, has no workers, or a worker has
-        other versions than this machine.
-    """
-    try:
-        import dask
-        import distributed
-    except ImportError:
-        raise UserError(
-            "The engine dask needs Dask, which is not installed.",
-            "`pip install 'dataflix[dask]'`, here and where the workers are; or train without "
-            "--engine dask.",
-        ) from None
-    # Each failure is said once, by the command.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with ExitStack() as stack:
-        stack.enter_context(dask.config.set({"distributed.comm.retry.count": 2}))
-        if scheduler is None:
-            scheduler = _begun_here(stack, workers or 2)
-        try:
-            client = distributed.Client(scheduler, timeout=SECONDS_TO_CONNECT, name="dataflix")
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(
-                f"The scheduler at {scheduler} cannot be reached: {_why(error)}.",
-                "Check --scheduler, such as tcp://10.0.0.5:8786, and that `dask scheduler` is up. "
-                "With TLS the address begins with tls:// and Dask's own configuration names the "
-                "certificates (docs/scale.md).",
-            ) from None
-        stack.callback(_closed, client)
-        yield _found(client, scheduler)
-
-
-def _found(client: Client, scheduler: str) -> Workers:
-    try:
-        client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
-    except TimeoutError:
-        raise UserError(
-            f"The scheduler at {scheduler} has no workers.",
-            f"Start them with `dask worker {scheduler} --nthreads 1`, one on each machine.",
-        ) from None
-    places = sorted(client.scheduler_info(n_workers=-1)["workers"])
-    found = Workers(client, scheduler, places)
-    ours = versions()
-    for worker, theirs in found.on_all(versions).items():
-        other = [
-            f"{name} {theirs[name]} (here {ours[name]})"
-            for name in ours
-            if theirs[name] != ours[name]
-        ]
-        if other:
-            raise UserError(
-                f"The worker at {worker} has other versions than this machine: {', '.join(other)}.",
-                "Install the same release with the same locks everywhere.",
-            )
-    return found
-
-
-def versions() -> dict[str, str]:
-    """Return the version of each of :data:`PACKAGES` here, and of Python."""
-    import platform
-    from importlib.metadata import version
-
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-
-
-def _begun_here(stack: ExitStack, workers: int) -> str:
-    import distributed
-
-    cluster = stack.enter_context(
-        distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=None,
-            dashboard_address="127.0.0.1:0",
-            env={"NUMBA_NUM_THREADS": str(max(1, thread_count() // workers))},
-            silence_logs=logging.CRITICAL,
-        )
-    )
-    return str(cluster.scheduler_address)
-
-
-def _closed(client: Client) -> None:
-    # A scheduler that is gone is not waited for.
-    with suppress(Exception):
-        client.close(timeout=2)
-
-
-def _why(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

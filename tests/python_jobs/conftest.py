@@ -43,7 +43,6 @@ Command = list[str]
 SLOWEST = (
     "test_gate.py",
     "test_server.py",
-    "test_distributed.py",
     "test_first_day.py",
     "test_datasets.py",
     "test_forget.py",

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from python_jobs.dbt.project import Credentials, DbtProject
+from python_jobs.distributed import connecting
 from python_jobs.distributed import workers as workers_module
 from python_jobs.distributed.cluster import summed
+from python_jobs.distributed.connecting import connected
 from python_jobs.distributed.refusals import require_server, require_supported
 from python_jobs.distributed.source import Source
-from python_jobs.distributed.workers import Workers, connected
+from python_jobs.distributed.workers import Workers
 from python_jobs.errors import UserError
 from python_jobs.model.settings import Settings
 
@@ -64,6 +66,27 @@ def test_what_is_made_comes_back_in_order_and_is_added_up(workers):
     assert workers.results([summed(workers, made)]) == [sum(at**2 for at in range(20))]
 
 
+def test_a_worker_that_dies_while_copies_are_made_ends_nothing(workers, monkeypatch):
+    tried: list[int] = []
+    replicate = type(workers.client).replicate
+
+    def dying(self, futures, n):
+        tried.append(n)
+        if len(tried) < 3:
+            raise AssertionError  # as the scheduler does of a key that nobody holds
+        replicate(self, futures, n)
+
+    monkeypatch.setattr(type(workers.client), "replicate", dying)
+    made = [workers.submit(at, pow, at, 2) for at in range(2)]
+    workers.spread(made)
+    assert tried == [2, 2, 2]
+    held = workers.client.who_has(made)
+    assert [len(held[future.key]) for future in made] == [2, 2]
+    monkeypatch.setattr(type(workers.client), "replicate", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        workers.spread(made)
+
+
 def test_what_a_task_refuses_is_said_as_it_is(workers):
     with pytest.raises(UserError, match=r"^3 is refused") as told:
         workers.results([workers.submit(0, pow, 1, 1), workers.submit(1, refuse, 3)])
@@ -76,7 +99,7 @@ def test_too_little_memory_is_a_sentence(workers):
 
 
 def test_a_worker_of_another_version_is_refused(scheduler, monkeypatch):
-    monkeypatch.setattr(workers_module, "versions", said_of_versions)
+    monkeypatch.setattr(connecting, "versions", said_of_versions)
     message = r"The worker at inproc://\S+ has other versions than this machine: numpy 1.0 \(here"
     with (
         pytest.raises(UserError, match=message),
@@ -86,7 +109,7 @@ def test_a_worker_of_another_version_is_refused(scheduler, monkeypatch):
 
 
 def test_a_scheduler_without_workers_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(workers_module, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(connecting, "SECONDS_TO_CONNECT", 1)
     with (
         distributed.LocalCluster(
             n_workers=0, processes=False, dashboard_address="127.0.0.1:0"
