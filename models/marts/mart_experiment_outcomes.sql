@@ -37,19 +37,34 @@ publications as (
 
     select
         params['experiment'] as experiment,
-        params['challenger_run_id'] as challenger_run_id
+        params['challenger_run_id'] as challenger_run_id,
+        -- A null is not among what argMax looks at.
+        tupleElement(argMax(tuple(replaced_at), published_at), 1) as ended_at
     from {{ ref('int_publications') }}
+    group by
+        experiment,
+        challenger_run_id
+
+),
+
+final_outcomes as (
+
+    select * from {{ ref('int_final_experiment_outcomes') }}
 
 ),
 
 final as (
 
-    -- Of those before a reset nothing is shown any more.
-    select * from {{ ref('int_final_experiment_outcomes') }}
-    where (experiment, challenger_run_id) in (select
-        publications.experiment,
-        publications.challenger_run_id
-    from publications)
+    -- Of those before a reset nothing is shown any more; and what went on when its figures became
+    -- final may have ended since.
+    select
+        final_outcomes.* except (ended_at),
+        publications.ended_at as ended_at
+    from final_outcomes
+    inner join publications
+        on
+            final_outcomes.experiment = publications.experiment
+            and final_outcomes.challenger_run_id = publications.challenger_run_id
 
 ),
 

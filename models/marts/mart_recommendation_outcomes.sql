@@ -44,14 +44,24 @@ publications as (
 
 ),
 
+final_outcomes as (
+
+    select * from {{ ref('int_final_outcomes') }}
+
+),
+
 final as (
 
-    -- Of those before a reset nothing is shown any more.
-    select * from {{ ref('int_final_outcomes') }}
-    where (published_at, run_id) in (select
-        publications.published_at,
-        publications.run_id
-    from publications)
+    -- Of those before a reset nothing is shown any more; and what was live when its figures became
+    -- final may have been replaced since.
+    select
+        final_outcomes.* except (replaced_at),
+        publications.replaced_at as replaced_at
+    from final_outcomes
+    inner join publications
+        on
+            final_outcomes.published_at = publications.published_at
+            and final_outcomes.run_id = publications.run_id
 
 ),
 

@@ -10,7 +10,7 @@ import click
 from python_jobs.commands.options import dbt_options, mlflow_options, setting, user_id
 from python_jobs.commands.reset import require_consent
 from python_jobs.commands.session import mlflow_session
-from python_jobs.dbt.project import DbtOptions
+from python_jobs.dbt.project import DbtOptions, DbtProject
 from python_jobs.errors import UserError
 from python_jobs.snapshot.place import has_snapshot
 
@@ -76,7 +76,7 @@ def command(
     if others := found.tables.others:
         click.echo(f"Other tables beside them have the user too, and stay: {_named(others)}.")
     if left:
-        raise _left_over(left)
+        raise _left_over(left, project, user)
 
 
 def _described(found: Traces, user: int) -> str:
@@ -109,8 +109,10 @@ def _named(holders: list[Holder]) -> str:
     return ", ".join(f"{holder.relation} ({holder.rows:,} rows)" for holder in holders)
 
 
-def _left_over(left: Forgotten) -> UserError:
-    said, hints = [], []
+def _left_over(left: Forgotten, project: DbtProject, user: int) -> UserError:
+    from python_jobs.publishing.holders import KEPT
+
+    kept, said, hints = project.model(KEPT), [], []
     if left.failed:
         runs = "; ".join(f"{run} ({why})" for run, why in left.failed.items())
         said.append(f"The artifacts of these MLflow runs could not be rewritten: {runs}.")
@@ -122,4 +124,12 @@ def _left_over(left: Forgotten) -> UserError:
         tables = _named(left.built)
         said.append(f"This user of ClickHouse may not change what dbt builds: {tables}.")
         hints.append("Remove the user from the raw tables and run `dbt build`.")
+    if left.unseen:
+        tables = ", ".join(map(str, left.unseen))
+        said.append(f"This user of ClickHouse may not look into {tables}, which may have the user.")
+    if kept in (*left.unseen, *(holder.relation for holder in left.built)):
+        hints.append(
+            f"No build makes {kept} anew: as dbt's user, run `alter table {kept} delete where "
+            f"user_id = {user}`."
+        )
     return UserError(f"Something is left. {' '.join(said)}", " ".join(hints))

@@ -33,7 +33,8 @@ def show_recommendations(found: list[Recommendation], user_id: int, shape: str) 
         console().print(recommendations_table(found, f"Recommended to user {user_id}"))
     else:
         click.echo(
-            f"User {user_id} has seen every movie that may be shown: there is nothing to recommend."
+            f"There is nothing to recommend to user {user_id}: no movie that the user has not seen may "
+            "be shown to the user."
         )
 
 

@@ -72,6 +72,8 @@ def show_scoring(report: ScoreReport) -> None:
             f"{report.unknown_interactions:,} interactions are with movies that the model does "
             "not know yet; `python_jobs train` learns them."
         )
+    if report.short_lists:
+        click.echo(f"{_short(report.short_lists)}.")
     if report.experiment:
         told = report.experiment
         click.echo(
@@ -79,6 +81,11 @@ def show_scoring(report: ScoreReport) -> None:
             f"users have lists of version {told.version}."
         )
     click.echo("Dashboards follow with: dbt build --selector after_training")
+
+
+def _short(users: int) -> str:
+    """Return for how many users there is no full list."""
+    return f"For {users:,} users there are too few unseen movies that may be shown for a full list"
 
 
 def show_assessment(assessment: Assessment, protocol: str) -> None:
@@ -160,7 +167,7 @@ def _published(report: TrainReport) -> str:
         return "no"
     words = f"{report.published.recommendations:,} recommendations, now current"
     if report.short_lists:
-        words += f"; {report.short_lists:,} users have seen too much for a full list"
+        words += f". {_short(report.short_lists)}"
     return words
 
 

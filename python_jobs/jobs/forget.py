@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from python_jobs.dbt.relation import Relation
 from python_jobs.publishing.forgetting import remove_copies, remove_rows, say_how_many_are_left
 from python_jobs.publishing.holders import Holder, Holders, find_holders, raw_rows
 from python_jobs.publishing.retention import remove_leftovers
@@ -42,13 +43,15 @@ class Forgotten:
 
     built: list[Holder] = field(default_factory=list)
     """Tables of dbt's that this user of ClickHouse may not change."""
+    unseen: list[Relation] = field(default_factory=list)
+    """Tables of dbt's that may have the user, and that this user of ClickHouse may not read."""
     staged: list[Holder] = field(default_factory=list)
     """Tables of a job that is running, or died within the last day."""
     failed: dict[str, str] = field(default_factory=dict)
     """MLflow runs whose artifacts could not be read or rewritten, and why."""
 
     def __bool__(self) -> bool:
-        return bool(self.built or self.staged or self.failed)
+        return bool(self.built or self.unseen or self.staged or self.failed)
 
 
 def find_traces(warehouse: Warehouse, tracking: Tracking, user_id: int) -> Traces:
@@ -89,4 +92,4 @@ def forget(
             if error_code(error) != ACCESS_DENIED:
                 raise
             kept.append(holder)
-    return Forgotten(kept, find_holders(warehouse, user_id).staged, failed)
+    return Forgotten(kept, tables.unseen, find_holders(warehouse, user_id).staged, failed)

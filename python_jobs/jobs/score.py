@@ -8,6 +8,7 @@ import numpy as np
 
 from python_jobs.evaluation.gate import Verdict, refusal, shrunk
 from python_jobs.interactions.mart import read_interactions
+from python_jobs.interactions.recommendable import short_lists
 from python_jobs.jobs.experiment import Running, challenger_of, running, tables_of_both
 from python_jobs.jobs.going_live import go_live
 from python_jobs.jobs.lists_of_model import rank_with, run_of_model
@@ -36,6 +37,8 @@ class ScoreReport:
     """Users who came or changed since."""
     unknown_interactions: int
     """Interactions with movies that the champion does not know; they wait for the next `train`."""
+    short_lists: int
+    """Users with interactions for whom there are fewer movies than a list is long."""
     warnings: list[str]
     """What was left undone after the run became current."""
     experiment: Running | None = None
@@ -79,6 +82,8 @@ def score(
         if challenger:
             theirs = interactions.under(weights[1])
             other, _ = rank_with(warehouse, challenger, theirs, top)
+        served = replace(interactions, matrix=ranked.matrix)
+        short = short_lists(served, ranked.recommendable, top)
     with phases.phase("publish", total=interactions.user_ids.size) as bar:
         if challenger and found:
             tables = tables_of_both(ranked, other, found.experiment, live.dataset, phases, bar)
@@ -92,6 +97,7 @@ def score(
         known=interactions.user_ids.size - folded_in,
         folded_in=folded_in,
         unknown_interactions=interactions.matrix.nnz - factors.matrix.nnz,
+        short_lists=short,
         warnings=warnings,
         experiment=found,
     )

@@ -94,7 +94,10 @@ def require_balance(found: Balance, name: str) -> None:
         raise UserError(
             f"In the experiment {name!r} {found.champion:,} users would get the champion's lists "
             f"and {found.challenger:,} the challenger's: there would be nothing to compare.",
-            "Give another --experiment-share. Nothing was published.",
+            "An experiment wants two users at least. Nothing was published."
+            if found.champion + found.challenger < 2
+            else "Give another --experiment-share or --experiment-name: the users fall differently "
+            "then. Nothing was published.",
         )
     if max(abs(found.size_deviation), abs(found.activity_deviation)) > LARGEST_DEVIATION:
         raise UserError(

@@ -10,7 +10,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from python_jobs.dbt.relation import Relation
 from python_jobs.publishing.retention import PUBLISHED_TABLES
 from python_jobs.warehouse.connection import Warehouse
-from python_jobs.warehouse.explained_errors import ACCESS_DENIED, UNKNOWN_TABLE, error_code
+from python_jobs.warehouse.explained_errors import (
+    ACCESS_DENIED,
+    UNKNOWN_DATABASE,
+    UNKNOWN_TABLE,
+    error_code,
+)
 
 OURS = {
     "user_id": "user_id = {user_id:UInt64}",
@@ -31,6 +36,8 @@ RAW_TABLES = (
     "impressions.impressions",
 )
 """Sources with users; there need be no impressions."""
+KEPT = "int_followed_lists"
+"""The model of dbt's that keeps users whom no build removes."""
 STAGING = "__staging_"
 """In the names of tables that are on their way into another."""
 
@@ -57,6 +64,8 @@ class Holders:
     """What dbt builds: marts, and rows that failed a test."""
     others: list[Holder]
     """Tables beside those that are nobody's that this project knows."""
+    unseen: list[Relation]
+    """Tables that may have the user, and that this user of ClickHouse may not read."""
 
 
 def find_holders(warehouse: Warehouse, user_id: int) -> Holders:
@@ -65,7 +74,7 @@ def find_holders(warehouse: Warehouse, user_id: int) -> Holders:
     published = {warehouse.published(table) for table in PUBLISHED_TABLES}
     built = {*project.models.values(), *project.failures.values()}
     raw = {project.source(*name.split(".")) for name in RAW_TABLES}
-    found = Holders([], [], [], [])
+    found = Holders([], [], [], [], _unseen(warehouse, user_id))
     for relation, column in _tables(warehouse, {*published, *built}):
         condition = (OURS if relation in {*published, *built} else OTHERS)[column]
         rows = 0 if relation in raw else count(warehouse, relation, condition, user_id)
@@ -81,6 +90,22 @@ def find_holders(warehouse: Warehouse, user_id: int) -> Holders:
         else:
             found.others.append(holder)
     return found
+
+
+def _unseen(warehouse: Warehouse, user_id: int) -> list[Relation]:
+    """Return the table that no build makes anew, where this user may not look into it.
+
+    ClickHouse does not list what a user may not see: such a table has to be asked for by name.
+    """
+    kept = warehouse.project.model(KEPT)
+    try:
+        count(warehouse, kept, OURS["user_id"], user_id)
+    except ClickHouseError as error:
+        if error_code(error) == ACCESS_DENIED:
+            return [kept]
+        if error_code(error) not in (UNKNOWN_TABLE, UNKNOWN_DATABASE):
+            raise
+    return []
 
 
 def raw_rows(warehouse: Warehouse, user_id: int) -> dict[str, int | None]:

@@ -7,7 +7,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from python_jobs.dbt.relation import Relation
 from python_jobs.publishing.retention import PUBLISHED_TABLES, remove_leftovers
 from python_jobs.warehouse.connection import Warehouse
-from python_jobs.warehouse.explained_errors import ACCESS_DENIED, error_code
+from python_jobs.warehouse.explained_errors import (
+    ACCESS_DENIED,
+    UNKNOWN_DATABASE,
+    UNKNOWN_TABLE,
+    error_code,
+)
 from python_jobs.warehouse.replicas import on_every_replica
 
 RUNS = ("training_runs", "refused_runs")
@@ -62,11 +67,13 @@ def remove_published(warehouse: Warehouse) -> list[Relation]:
             )
     remove_leftovers(warehouse)
     kept = []
-    for relation in _followed(warehouse):
+    # Not only those that are seen: ClickHouse does not list what a user may not read.
+    for relation in map(warehouse.project.model, FOLLOWED):
         try:
             warehouse.client.command(f"truncate table {relation}")
         except ClickHouseError as error:
-            if error_code(error) != ACCESS_DENIED:
+            if error_code(error) == ACCESS_DENIED:
+                kept.append(relation)
+            elif error_code(error) not in (UNKNOWN_TABLE, UNKNOWN_DATABASE):
                 raise
-            kept.append(relation)
     return kept

@@ -66,3 +66,6 @@ def test_an_arm_without_users_is_refused():
     users = np.arange(1, 4, dtype=np.uint64)
     with pytest.raises(UserError, match="nothing to compare"):
         require_balance(balance(users, np.ones(3, int), "spring", 0.001), "spring")
+    with pytest.raises(UserError) as alone:
+        require_balance(balance(users[:1], np.ones(1, int), "spring", 0.5), "spring")
+    assert "two users at least" in alone.value.hint

@@ -359,7 +359,11 @@ def test_what_killed_processes_left_on_their_way_to_mlflow_goes(tmp_path, monkey
 def test_what_could_not_be_removed_is_said(warehouse):
     mart = Holder(warehouse.mart, "", 7)
     staged = Holder(warehouse.published("recommendations").beside("staged"), "", 5)
-    said = str(_left_over(Forgotten([mart], [staged], {"abc": "OSError: Read-only"})))
+    unseen = warehouse.project.model("int_followed_lists")
+    left = Forgotten([mart], [unseen], [staged], {"abc": "OSError: Read-only"})
+    said = str(_left_over(left, warehouse.project, 42))
+    assert "may not look into staging.int_followed_lists, which may have the user" in said
+    assert "`alter table staging.int_followed_lists delete where user_id = 42`" in said
     assert "could not be rewritten: abc (OSError: Read-only)" in said
     assert "Make their store writable, or delete these runs" in said
     assert "A job is about to publish, or died: ml.staged (5 rows)" in said

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from python_jobs.commands.list_screens import show_recommendations
 from tests.python_jobs.conftest import rows_of
 
 LISTS = """
@@ -46,7 +47,7 @@ def ruled(trained_project, tmp_path_factory):
     """Rules come to a project that has lists; it is scored; then the first of all is withdrawn.
 
     Returns what was found when it had been scored, after the withdrawal and a build, and after
-    another score without one; and what the build said. Nine tenths of the catalogue are gone at
+    another score without one; and what the first score and the build said. Nine tenths of the catalogue are gone at
     once, so that the first score has to be told that this is meant.
     """
     project = trained_project.copy(tmp_path_factory.mktemp("ruled"))
@@ -83,7 +84,7 @@ def ruled(trained_project, tmp_path_factory):
     *found, again, lists = project.many([*looks, score, ["query", LISTS]])
     assert again.returncode == 0, again.stderr
     after = [rows_of(answer) for answer in found]
-    return before, shown, gone, built.stdout, after, rows_of(lists)
+    return before, shown, gone, scored.stdout + built.stdout, after, rows_of(lists)
 
 
 def test_lists_are_full_of_what_may_be_shown_in_the_users_country(ruled):
@@ -102,6 +103,21 @@ def test_lists_are_full_of_what_may_be_shown_in_the_users_country(ruled):
         assert set(of_user.get(user, [])) <= left
         assert len(of_user.get(user, [])) == min(TOP, len(left))
     assert {reason for *_, reason in lists} == {"factors", "popular"}
+
+
+def test_score_says_for_how_many_too_little_may_be_shown(ruled):
+    (_, movies, users, seen, _), _, _, said, *_ = ruled
+    may_see, short = who_may_see(movies, users), 0
+    for user in {user for user, _ in seen}:
+        short += len(may_see[user] - {movie for who, movie in seen if who == user}) < TOP
+    assert short > 50
+    assert f"For {short:,} users there are too few unseen movies that may be shown" in said
+
+
+def test_a_user_to_whom_nothing_may_be_shown_is_not_said_to_have_seen_it(capsys):
+    show_recommendations([], 2, "table")
+    said = capsys.readouterr().out
+    assert "no movie that the user has not seen may be shown to the user" in said
 
 
 def test_similar_movies_are_what_may_be_shown_in_some_country(ruled):

@@ -52,7 +52,7 @@ def recommended(served, server) -> list[dict[str, Any]]:
     jobs = server.variables("python_jobs")
     train = ["train", "--max-iter", "20"]
     recommend = ["recommend", "--user", "42", "--format", "json"]
-    marts = ["dbt", "run", "--select", "+mart_user_recommendations"]
+    marts = ["dbt", "run", "--select", "+mart_user_recommendations", "int_followed_lists"]
     commands = [(train, jobs), (recommend, jobs), (marts, server.variables("dbt"))]
     trained, shown, built = served.many(commands)
     for done in (trained, shown, built):
@@ -250,6 +250,8 @@ def test_a_user_is_forgotten_with_the_rights_of_the_page(recommended, served, se
     said = failure(done)
     assert "may not change what dbt builds: analytics.mart_" in said
     assert "Remove the user from the raw tables and run `dbt build`" in said
+    assert "staging.int_followed_lists (20 rows)" in said
+    assert "`alter table staging.int_followed_lists delete where user_id = 42`" in said
     assert "could not be rewritten" not in said
     assert "raw.users (not to be read by this user)" in done.stdout
     for table in ("recommendations where user_id = 42", "dataset_samples where entity_id = 42"):
@@ -277,6 +279,7 @@ def test_a_reset_wants_the_databases_name_and_takes_no_more_rights(recommended, 
     assert "Or give --yes --database ml" in unnamed.stderr
     assert "rows of ml.training_runs\n" in unnamed.stderr
     assert done.returncode == 0, done.stderr
+    assert "may not empty staging.int_followed_lists" in done.stdout
     assert "Nothing has been published yet" in shown.stdout
     assert server.query("python_jobs", "select count() from ml.recommendations") == [(0,)]
 
