@@ -33,8 +33,8 @@ def show_recommendations(found: list[Recommendation], user_id: int, shape: str) 
         console().print(recommendations_table(found, f"Recommended to user {user_id}"))
     else:
         click.echo(
-            f"There is nothing to recommend to user {user_id}: no movie that the user has not seen may "
-            "be shown to the user."
+            f"There is nothing to recommend to user {user_id}: no movie that the user has not seen "
+            "may be shown to the user."
         )
 
 

@@ -47,8 +47,8 @@ def ruled(trained_project, tmp_path_factory):
     """Rules come to a project that has lists; it is scored; then the first of all is withdrawn.
 
     Returns what was found when it had been scored, after the withdrawal and a build, and after
-    another score without one; and what the first score and the build said. Nine tenths of the catalogue are gone at
-    once, so that the first score has to be told that this is meant.
+    another score without one; and what the first score and the build said. Nine tenths of the
+    catalogue are gone at once, so that the first score has to be told that this is meant.
     """
     project = trained_project.copy(tmp_path_factory.mktemp("ruled"))
     settings = project.directory / "dbt_project.yml"
