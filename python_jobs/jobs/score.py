@@ -76,7 +76,7 @@ def score(
     run = run_of_model(warehouse, model, interactions, live, top, made_by)
     if found:
         run = replace(run, params={**run.params, **found.params()})
-    require_size(warehouse, run, live, options.max_shrink)
+    require_size(warehouse, run, live, options)
     with phases.phase("fold in"):
         ranked, factors = rank_with(warehouse, model, interactions, top)
         if challenger:
@@ -122,7 +122,7 @@ def models_of(
     return load_live(tracking, live), challenger
 
 
-def require_size(warehouse: Warehouse, run: TrainingRun, live: Live, max_shrink: float) -> None:
+def require_size(warehouse: Warehouse, run: TrainingRun, live: Live, options: ScoreOptions) -> None:
     """Refuse a mart, or a catalogue, that is much smaller than what the current run was made from.
 
     Raises
@@ -132,8 +132,9 @@ def require_size(warehouse: Warehouse, run: TrainingRun, live: Live, max_shrink:
     """
     if live.run is None:
         return
-    reasons = shrunk(size_of_run(live.run), size_of_run(run), max_shrink)
+    reasons = shrunk(size_of_run(live.run), size_of_run(run), options.max_shrink)
     if reasons:
         verdict = Verdict(tuple(reasons))
         warnings = record_refusal(warehouse, run, "score", verdict.reasons)
-        raise refusal(verdict, "A fresh scoring", "`score --max-shrink 1`", warnings)
+        command = f"promote {options.arm}" if options.arm else "score"
+        raise refusal(verdict, "A fresh scoring", f"`{command} --max-shrink 1`", warnings)

@@ -38,6 +38,7 @@ BUILD = [
     "int_current_recommendations",
     "mart_user_recommendations",
 ]
+TWICE = "alter table ml.training_runs update users = {} where true settings mutations_sync = 2"
 RECOMMENDED = (1, 2, 3, 4, 5, 6, 42, 299)
 STEPS: dict[str, list[list[str]]] = {
     "before": LOOKS,
@@ -51,6 +52,12 @@ STEPS: dict[str, list[list[str]]] = {
         for user in RECOMMENDED
     ],
     "scored": [["score"], *LOOKS],
+    "too small": [
+        ["execute", TWICE.format("users * 2")],
+        ["promote", "challenger"],
+        ["execute", TWICE.format("intDiv(users, 2)")],
+        *LOOKS,
+    ],
     "promoted": [["promote", "challenger"], *LOOKS],
 }
 
@@ -142,6 +149,13 @@ def test_promote_wants_an_experiment_and_a_winner(told):
     assert nothing.returncode == undecided.returncode == 1
     assert "No experiment is live" in nothing.stderr
     assert "cannot tell yet which model is better" in undecided.stderr
+
+
+def test_a_promotion_that_is_refused_says_how_it_is_forced(told):
+    _, refused, _, _, run, champion = told["too small"]
+    assert refused.returncode == 3
+    assert "`promote challenger --max-shrink 1` publishes all the same" in refused.stderr
+    assert [run.stdout, champion.stdout] == [each.stdout for each in told["scored"][2:]]
 
 
 def test_promote_gives_everyone_the_winners_lists_and_rollback_takes_them_back(told):
