@@ -134,7 +134,7 @@ def test_bad_usage_has_an_exit_code_of_its_own(empty_project):
 
 
 def test_ctrl_c_leaves_the_previous_run_current(project):
-    steps = ("jobs.train:fit", "publishing.publish:swap_in")
+    steps = ("jobs.one_process:fit", "publishing.publish:swap_in")
     state = ["query", STATE]
     before, *outcomes = project.many(
         [state, *(each for step in steps for each in (["interrupt", step, "train"], state))]

@@ -149,6 +149,10 @@ def _night(*options: str, which: str = "", **variables: Any) -> list[list[str]]:
     return [run, ["query", MART], ["query", STAMP]]
 
 
+ONE_BY_ONE = "settings max_block_size = 1"
+"""ClickHouse sleeps three seconds a block at most."""
+
+
 @pytest.fixture(scope="module")
 def fresh(empty_project: Project, tmp_path_factory: Any) -> Project:
     """A shop without rows."""
@@ -181,7 +185,7 @@ def test_nights_leave_the_rows_of_a_full_build(fresh: Project) -> None:
         commands += shop.know(users, movies) + shop.load(events, loaded)
         if number == len(nights) - 1:
             until = f"toUInt64(greatest(0, {later - DAY + 999} / 1000 - toUnixTimestamp(now())))"
-            commands.append(["query", f"select sleepEachRow(1) from numbers({until})"])
+            commands.append(["query", f"select sleepEachRow(1) from numbers({until}) {ONE_BY_ONE}"])
         commands += _night(which="" if number else "+")
         expected.append(Shop(set(users), set(movies), list(shop.events)))
     done = fresh.many(commands)

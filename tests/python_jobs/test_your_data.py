@@ -12,7 +12,7 @@ PAGE = (REPOSITORY / "docs/your_data.md").read_text()
 TABLES, VIEWS, MAPPING, NEW_IDS, MAPPED_VIEW = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 (FROM_FILE,) = re.findall(r"`(insert into shop.stars [^`]*)`", PAGE)
 (SAVED_VIEWS,) = re.findall(r"run them with `(.*?)`", PAGE)
-(VARS,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+VARS, _LOAD_TIME = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 SHOP = """
 insert into shop.customers values
     (1, 'Ann@Example.com', 'FR', '2024-05-01'), (2, null, 'DE', '2024-05-02');
