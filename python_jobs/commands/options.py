@@ -148,7 +148,7 @@ def warm_start_option(command: Command) -> Command:
     """Add ``--warm-start``, which `train` and `pipeline` have."""
     add = setting(
         "--warm-start",
-        "Go on from the factors of what is live, in a tenth of the iterations.",
+        "Go on from the factors of what is live, for five iterations.",
         is_flag=True,
     )
     return add(command)

@@ -1,8 +1,8 @@
 """Going on from the movie factors of an earlier fit, instead of from random numbers.
 
 H says what the features are. User factors are folded in from it, those of new movies are fitted to
-the users in the same way, and then the solver goes on for a tenth of the iterations. A day of new
-interactions moves the factors little, so that this is enough: docs/quality.md has the figures.
+the users in the same way, and then the solver goes on for a few iterations. A day of new
+interactions moves the factors little, so that these are enough: docs/quality.md has the figures.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-SHARE = 0.1
-"""Of the iterations of a fit from random numbers, those of one that goes on."""
+ITERATIONS = 5
+"""How far the solvers go on, at most. With twenty the lists are no better, and where the solver had
+not converged it goes on to what is nearer to the matrix and ranks worse."""
 LEAST = np.float32(1e-3)
 """Of a feature's mean weight, what each movie has of it at least as transitions go on: their
 updates multiply, and what is zero would stay so."""
@@ -83,8 +84,8 @@ def iterations(settings: Settings) -> Settings:
     """Return the settings with as many iterations as a fit has that goes on."""
     return replace(
         settings,
-        max_iter=max(1, round(SHARE * settings.max_iter)),
-        transition_iterations=max(1, round(SHARE * settings.transition_iterations)),
+        max_iter=min(ITERATIONS, settings.max_iter),
+        transition_iterations=min(ITERATIONS, settings.transition_iterations),
     )
 
 
