@@ -29,8 +29,8 @@ def remove_old_runs(warehouse: Warehouse, keep: int) -> None:
 
     Versions are counted and not runs, so that scoring hourly with one version does not push out
     the versions that a rollback needs; nor does an experiment push out the lists that its champion
-    has alone, since it counts as a version of its own. The run before the current one is kept in any case: a
-    reader may still be reading it.
+    has alone, since it counts as a version of its own. The run before the current one is kept in
+    any case: a reader may still be reading it.
     """
     runs = warehouse.published("training_runs")
     catch_up(warehouse, runs)
