@@ -32,6 +32,8 @@ BUILD = [
     *("mart_users", "mart_user_movie_matrix", "int_followed_lists", "int_followed_hits"),
     *("int_outcomes_so_far+",),
 ]
+# As true with the vars of a team.
+UNIT_TESTS = ["dbt", "test", *BUILD[2:4], "--select", "int_followed_hits,test_type:unit"]
 FOUND = "select run_id, rank, list_count, " + ", ".join(
     f"{what}_within_{days}_day{'s' if days > 1 else ''}"
     for days in WINDOWS
@@ -139,6 +141,7 @@ def world(trained_project: Project, tmp_path_factory: Any) -> dict[str, Any]:
                 "insert into lake.views (user_id, movie_id, shown_at) select * from "
                 + csv_of("views", "user_id String, movie_id Nullable(Int32), at Int64"),
             ],
+            UNIT_TESTS,
             BUILD,
             ["query", f"{FOUND} from analytics.mart_recommendation_outcomes order by all"],
             BUILD,
