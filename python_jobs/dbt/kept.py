@@ -16,6 +16,7 @@ SECONDS_TO_END = 5
 """What dbt has to end after an interrupt."""
 
 DIED = {"error": "its process ended without a word"}
+"""What stands for the answer of a process that gave none."""
 
 Event = dict[str, Any]
 """``level``, ``name`` and ``msg`` of what dbt has to say, and the ``total`` of what it is at."""
@@ -68,10 +69,9 @@ class KeptDbt:
             If dbt cannot read the project.
         """
         process = self._begun(on_event)
-        if process.stdin is None or process.poll() is not None:
-            return process.wait()
-        process.stdin.write(json.dumps([*arguments]) + "\n")
-        process.stdin.flush()
+        # Where it has died, it will not say how the command ended.
+        with suppress(BrokenPipeError):
+            print(json.dumps([*arguments]), file=process.stdin, flush=True)
         said = self._until("exit_code", on_event)
         return int(said["exit_code"]) if said else process.wait()
 

@@ -25,8 +25,8 @@ class WarmStart:
     judged: Start | None = None
     """Those of the fit by which it was judged. The factors of what is live have seen what is held
     out now. These have not: what is held out of a user is the latest, and was held out then too or
-    not there, unless the user has come back to a movie since. None to judge a fit from random
-    numbers."""
+    not there, unless the user has come back to a movie since, or earlier interactions came late.
+    None to judge a fit from random numbers."""
 
 
 def find_start(tracking: Tracking, live: Live, settings: Settings, extent: Extent) -> WarmStart:
@@ -47,8 +47,12 @@ def find_start(tracking: Tracking, live: Live, settings: Settings, extent: Exten
     if not start.known.any() or not start.fits(settings, shape):
         return WarmStart(f"random numbers: the factors of {version} do not fit the matrix")
     judged = record.judged.at(extent.movie_ids) if record.judged else None
+    afresh = f"{version}; judged by a fit from random numbers, as"
     if judged is None or not judged.fits(settings, shape):
-        return WarmStart(f"{version}; judged by a fit from random numbers, as it has none", start)
+        return WarmStart(f"{afresh} it has none that fits", start)
+    if extent.interactions < live.ours.interactions:
+        # Such as a backup from before: what is the latest now was learned from then.
+        return WarmStart(f"{afresh} the mart has lost interactions since", start)
     return WarmStart(version, start, judged)
 
 

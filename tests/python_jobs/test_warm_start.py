@@ -149,9 +149,9 @@ def test_the_judged_fit_starts_from_what_was_judged(monkeypatch):
     summary, W = Summary(Settings(2), {}, {}), np.ones((3, 2), np.float32)
     record = ModelRecord(W, H, users, ids, users, summary, None, MovieFactors(ids, judged, None))
     live, tracking, extent = (
-        SimpleNamespace(ours=True),
+        SimpleNamespace(ours=SimpleNamespace(interactions=9)),
         SimpleNamespace(),
-        SimpleNamespace(movie_ids=ids, shape=(3, 4)),
+        SimpleNamespace(movie_ids=ids, shape=(3, 4), interactions=9),
     )
 
     def start_of_a_night(record: ModelRecord) -> WarmStart:
@@ -168,6 +168,12 @@ def test_the_judged_fit_starts_from_what_was_judged(monkeypatch):
     assert start.fit is not None
     assert start.judged is None
     assert "version 7; judged by a fit from random numbers" in start.words
+    # A backup from before: what is the latest in it was learned from.
+    extent.interactions = 8
+    start = start_of_a_night(record)
+    assert start.fit is not None
+    assert start.judged is None
+    assert "the mart has lost interactions since" in start.words
 
 
 def test_what_ranks_worse_than_what_it_started_from_is_refused(day):
