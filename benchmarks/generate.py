@@ -18,6 +18,7 @@ is one of those that were there on that day.
 
     python -m benchmarks.generate 1m          (in the scratch project)
     python -m benchmarks.generate 1m day      what came on the day after
+    python -m benchmarks.generate 1m again 10  10 % of all pairs rated again, a day later
 """
 
 from __future__ import annotations
@@ -94,6 +95,18 @@ def add_day(size: Size, client: Client) -> None:
         f"insert into raw.ratings select user_id, movie_id, rating, {_time(DAY_AFTER)} "
         f"+ toIntervalSecond(cityHash64(user_id, movie_id) % 86400), {_time(DAY_AFTER)} "
         f"from ({ratings(size)}) where {IS_OF_DAY}"
+    )
+
+
+def rate_again(percent: int, client: Client) -> None:
+    """Load a later rating of some of all pairs, a day after whatever was loaded last."""
+    client.command(
+        f"with (select max({LOADED_AT}) from raw.ratings) as last insert into raw.ratings "
+        "select user_id, movie_id, toFloat32(5.5 - any(rating)), "
+        "assumeNotNull(last) + interval 1 day + toIntervalSecond(cityHash64(user_id) % 3600), "
+        "assumeNotNull(last) + interval 1 day from raw.ratings "
+        "where cityHash64(user_id, movie_id, 'again', toUnixTimestamp64Milli(last)) % 100 "
+        f"< {percent} group by user_id, movie_id"
     )
 
 
@@ -212,5 +225,9 @@ def _rank(draw: str, movies: int, flatness: float, top: float) -> str:
 
 if __name__ == "__main__":
     embedded = clickhouse_connect.get_client(interface="chdb", path=".chdb")
-    (add_day if sys.argv[2:] == ["day"] else generate)(SIZES[sys.argv[1]], embedded)
+    name, what, *percent = [*sys.argv[1:], "all"]
+    if what == "again":
+        rate_again(int(percent[0]), embedded)
+    else:
+        (add_day if what == "day" else generate)(SIZES[name], embedded)
     embedded.close()

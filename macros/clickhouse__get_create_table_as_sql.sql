@@ -6,21 +6,25 @@
         {{ return(create_table_as(temporary, relation, sql)) }}
     {%- endif -%}
     {%- set mart = load_cached_relation(this) -%}
-    {%- set before = state_of_mart(mart) -%}
+    {%- set before = state_of_mart(mart) if not should_full_refresh() else {} -%}
     {%- set rule = rule_of_mart(sql) -%}
-    {%- set now = state_of_events(before.get('events', {})) -%}
-    {%- if rule and now and not now.values() | selectattr('undated') | list -%}
-        {#- stamp_invocation writes it into the comment of the table that goes live. -#}
-        {%- do store_result('state_of_mart', response={'rule': rule, 'events': now}) -%}
-    {%- endif -%}
+    {%- set now = dict(state_of_raw(before), rule=rule) if rule else {} -%}
     {%- if mart and not should_full_refresh() -%}
-        {%- set why = why_all_of_it(before, now, rule, mart) -%}
-        {%- set touched = touched_pairs(relation, mart, before) if not why -%}
+        {%- set why = why_all_of_it(before, now, mart) -%}
+        {%- set touched = touched_pairs(relation, mart, before, now) if not why -%}
         {%- if touched -%}
-            {{ return(rebuild_touched_pairs(relation, mart, touched, sql)) }}
+            {{ return(rebuild_touched_pairs(relation, mart, touched, sql, before, now)) }}
         {%- endif -%}
         {%- do tell(this.identifier ~ ' is built from all events, since '
             ~ (why or 'more than a quarter of its pairs are touched') ~ '.') -%}
     {%- endif -%}
-    {{ return(create_table_as(temporary, relation, sql)) }}
+    {%- if not now or now.events.values() | selectattr('undated') | list -%}
+        {{ return(create_table_as(temporary, relation, sql)) }}
+    {%- endif -%}
+    {#- stamp_invocation writes it into the comment of the table that goes live. -#}
+    {%- do store_result('state_of_mart', response=dict(now, pair_count=none)) -%}
+    {#- What is loaded from now on is the next build's. -#}
+    {{ return(create_table_as(
+        temporary, relation, 'select * from (' ~ sql ~ only_events({}, now.events) ~ ')'
+    )) }}
 {% endmacro %}

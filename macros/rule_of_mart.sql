@@ -20,7 +20,7 @@
     {%- set found = run_query(query).rows[0] -%}
     {#- With --defer the query reads other views than these. -#}
     {%- set same = found[1] | int == names | length
-        and graph.nodes[model.depends_on.nodes[0]].relation_name in sql -%}
+        and graph.nodes[model.depends_on.nodes[0]].relation_name in sql and reads_only_raw() -%}
     {%- set types = model.columns.values() | map(attribute='data_type') | join -%}
     {{ return(local_md5(sql ~ found[0] ~ types ~ config.get('order_by')) if same else '') }}
 {% endmacro %}

@@ -10,11 +10,10 @@
         {%- for table in graph.sources.values() if table.source_name == 'dataflix' -%}
             {%- do stamp.raw.update({table.name: table.schema ~ '.' ~ table.identifier}) -%}
         {%- endfor -%}
-        {#- From rebuild_touched_pairs; with the rows that the exchange has just put here. -#}
+        {#- From clickhouse__get_create_table_as_sql; the exchange has put the rows here by now. -#}
         {%- set state = load_result('state_of_mart') -%}
         {%- if state -%}
-            {%- set row_count = run_query('select count() from ' ~ this).rows[0][0] | int -%}
-            {%- do stamp.update({"night": dict(state.response, row_count=row_count)}) -%}
+            {%- do stamp.update({"night": what_to_remember(state.response)}) -%}
         {%- endif -%}
     {%- endif -%}
     {#- JSON writes letters beyond ASCII with backslashes, which SQL would take for its own. -#}

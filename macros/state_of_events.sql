@@ -1,45 +1,54 @@
 {% macro state_of_events(before) %}
-    {%- set ratings = before.get('ratings', {}).get('newest', 0) -%}
-    {%- set watched = before.get('watched_movies', {}).get('newest', 0) -%}
-    {%- set query -%}
-        select
-            source,
-            toString(toUnixTimestamp64Milli(now64(3))) || ' ms' as as_of,
-            toString(count()) || ' rows' as row_count,
-            toString(countIf(loaded is null)) || ' rows' as undated,
-            toString(coalesce(max(loaded), 0)) || ' ms' as newest,
-            hex(sum(hash_of_row)) || ' hash' as row_hash,
-            toString(countIf(is_ahead)) || ' rows' as ahead,
-            toString(countIf(is_before)) || ' rows' as count_before,
-            hex(sumIf(hash_of_row, is_before)) || ' hash' as hash_before
-        from (
-            select
-                source,
-                loaded,
-                coalesce(loaded <= if(source = 'ratings', {{ ratings }}, {{ watched }}), false)
-                    as is_before,
-                coalesce(happened_at > now64(3, 'UTC') + interval 1 day, false) as is_ahead,
-                cityHash64(
-                    user_id,
-                    movie_id,
-                    rating,
-                    toUnixTimestamp64Milli(coalesce(happened_at, toDateTime64(0, 3, 'UTC')))
-                ) as hash_of_row
-            from ({{ raw_events() }})
-        )
-        group by source
-    {%- endset -%}
-    {#- With words behind the figures, which agate would read as numbers and round. -#}
     {%- set found = {} -%}
-    {%- for row in run_query(query).rows -%}
-        {%- set told = {} -%}
-        {%- for name in ['as_of', 'row_count', 'undated', 'newest', 'ahead', 'count_before'] -%}
-            {%- do told.update({name: row[name].split(' ')[0] | int}) -%}
+    {%- for source in ['ratings', 'watched_movies'] -%}
+        {%- set was = before.get('events', {}).get(source, {}) -%}
+        {%- set parts, kept = parts_of(source), {} -%}
+        {%- for name, key in parts.items() if key in was.get('parts', {}) -%}
+            {%- do kept.update({name: was.parts[key]}) -%}
+        {%- endfor -%}
+        {#- What is remembered of parts that are as they were; all their rows were dated. -#}
+        {%- set counts, hashes = kept.values() | map('first') | sum, [] -%}
+        {%- set newest = [0] -%}
+        {%- for told in kept.values() -%}
+            {%- do hashes.append(told[1]) -%}
+            {%- do newest.append(told[2]) -%}
+        {%- endfor -%}
+        {%- set now = {
+            'row_count': counts,
+            'count_before': counts,
+            'row_hash': hashes | sum,
+            'hash_before': hashes | sum,
+            'undated': 0,
+            'newest': newest | max,
+            'kept': kept.keys() | list,
+            'parts': {},
+        } -%}
+        {%- for name, told in kept.items() -%}
+            {%- do now.parts.update({parts[name]: told}) -%}
+        {%- endfor -%}
+        {%- set query = rows_by_part(source, was.get('newest', 0), parts, now.kept) -%}
+        {%- for row in run_query(query).rows -%}
+            {#- With words behind the figures, which agate would read as numbers and round. -#}
+            {%- set told = {} -%}
+            {%- for name in row.keys() if name != 'part' -%}
+                {%- do told.update({name: row[name].split(' ')[0] | int}) -%}
+            {%- endfor -%}
+            {%- for name in ['row_count', 'count_before', 'row_hash', 'hash_before', 'undated'] -%}
+                {%- do now.update({name: now[name] + told[name]}) -%}
+            {%- endfor -%}
+            {%- do now.update({'newest': [now.newest, told.newest] | max}) -%}
+            {%- set part = row['part'].split(' ')[0] -%}
+            {#- The comment of a table is no place for more. -#}
+            {%- if part in parts and now.parts | length < 200 -%}
+                {%- do now.parts.update({
+                    parts[part]: [told.row_count, told.row_hash, told.newest],
+                }) -%}
+            {%- endif -%}
         {%- endfor -%}
         {%- for name in ['row_hash', 'hash_before'] -%}
-            {%- do told.update({name: row[name].split(' ')[0]}) -%}
+            {%- do now.update({name: now[name] % 2 ** 64}) -%}
         {%- endfor -%}
-        {%- do found.update({row['source']: told}) -%}
+        {%- do found.update({source: now}) -%}
     {%- endfor -%}
     {{ return(found) }}
 {% endmacro %}

@@ -1,12 +1,13 @@
-{% macro why_all_of_it(before, now, rule, mart) %}
-    {%- if not before -%}
+{% macro why_all_of_it(before, now, mart) %}
+    {%- if not now -%}
+        {{ return('it reads other tables or views than this project has now') }}
+    {%- elif not before -%}
         {{ return('it does not say yet what it was built from') }}
-    {%- elif before.rule != rule -%}
+    {%- elif before.rule != now.rule -%}
         {{ return('its SQL, a view that it reads or a var has changed') }}
     {%- endif -%}
     {%- for source in ['ratings', 'watched_movies'] -%}
-        {%- set was = before.events.get(source, {'row_count': 0, 'row_hash': '0'}) -%}
-        {%- set is = now.get(source, {'count_before': 0, 'hash_before': '0', 'undated': 0}) -%}
+        {%- set was, is = before.events[source], now.events[source] -%}
         {%- set difference = is.count_before - was.row_count -%}
         {%- set table = graph.sources['source.dataflix.dataflix.' ~ source] -%}
         {%- set name = table.schema ~ '.' ~ table.identifier -%}
@@ -33,7 +34,7 @@
     {%- if row_count != before.row_count -%}
         {{ return('its own rows have changed since the last build: {:,} are {:,}'
             .format(before.row_count, row_count)) }}
-    {%- elif kept > 1.2 * row_count + 1000000 -%}
+    {%- elif kept > 1.2 * row_count + 10000 -%}
         {{ return('a sixth of its rows on disk are old ones') }}
     {%- endif -%}
     {{ return('') }}

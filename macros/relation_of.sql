@@ -1,0 +1,3 @@
+{% macro relation_of(name) %}
+    {{ return(graph.nodes['model.dataflix.' ~ name].relation_name) }}
+{% endmacro %}
