@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from python_jobs.tracking.record import ModelRecord, load_record
-from tests.python_jobs.conftest import Project, rows_of
+from tests.python_jobs.conftest import rows_of
 from tests.python_jobs.dask_cluster import DaskCluster
-from tests.python_jobs.documented_server import Own
+from tests.scale.outcomes import PASSWORD, RUNS, TRAIN, failure, record_of
 
 pytest.importorskip("distributed", reason="pip install 'dataflix[dask]'")
 
-PASSWORD = "DBT_ENV_SECRET_CLICKHOUSE_PASSWORD"
-RUNS = "select run_uuid, status, artifact_uri from runs order by start_time"
 LISTS = """
 select user_id, movie_id, rank, score, reason, because_movie_id, strongest_movie_id
 from ml.recommendations
 where run_id = '{}'
 order by user_id, rank
 """
-TRAIN = ["train", "--max-iter", "15"]
 RICH = [
     word
     for pair in (
@@ -37,25 +32,6 @@ RICH = [
     for word in ("--set", pair)
 ]
 """What counts in a fit or in a list besides the defaults."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Own]:
-    server = Own(directory=tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def served(server, empty_project: Project, tmp_path_factory) -> Project:
-    """The sample on the server, and everything built; nothing trained."""
-    project = empty_project.copy(tmp_path_factory.mktemp("served"))
-    seed = ["dbt", "seed", "--vars", "load_sample: true"]
-    commands = [(seed, server.variables("loader")), (["dbt", "run"], server.variables("dbt"))]
-    for done in project.many(commands):
-        assert done.returncode == 0, done.stdout
-    return project
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +60,11 @@ def trained(served, server, cluster) -> dict[str, Any]:
     ]
     dead, store = served.many([(dask, jobs), (["store", RUNS], {})])
     names = ("rich", "rich parts", "whole", "parts", "dead")
-    runs = zip(names, [*done, dead], rows_of(store), strict=True)
+    runs = zip(names, [*done, dead], rows_of(store)[-len(names) :], strict=True)
     for each in (*done, dead):
         assert each.returncode == 0, each.stdout + each.stderr
     found = {name: (each, run_id, record_of(uri)) for name, each, (run_id, _, uri) in runs}
     return found | {"traps": traps}
-
-
-def record_of(uri: str) -> ModelRecord:
-    return load_record(Path(uri.removeprefix("file://")))
 
 
 def test_it_is_the_model_of_one_process(trained):
@@ -201,13 +173,6 @@ def files_with(text: str, directory: Path) -> list[Path]:
         for path in directory.rglob("*")
         if path.is_file() and text.encode() in path.read_bytes()
     ]
-
-
-def failure(done: subprocess.CompletedProcess[str]) -> str:
-    """Return stderr of a command that failed as a user should see it fail."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.stderr
 
 
 @pytest.fixture(scope="module")
