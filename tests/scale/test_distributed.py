@@ -23,6 +23,10 @@ from ml.recommendations
 where run_id = '{}'
 order by user_id, rank
 """
+STARTED = """
+select value from params join runs using (run_uuid)
+where key = 'warm_start' order by start_time desc limit 1
+"""
 RICH = [
     word
     for pair in (
@@ -69,7 +73,8 @@ def trained(served, server, cluster) -> dict[str, Any]:
 
 def test_it_is_the_model_of_one_process(trained):
     (_, _, whole), (_, _, parts) = trained["whole"], trained["parts"]
-    for ours, theirs in ((parts.W, whole.W), (parts.H, whole.H)):
+    pairs = ((parts.W, whole.W), (parts.H, whole.H), (parts.judged.H, whole.judged.H))
+    for ours, theirs in pairs:
         assert np.linalg.norm(ours - theirs) <= 1e-4 * np.linalg.norm(theirs)
     assert np.array_equal(parts.user_ids, whole.user_ids)
     assert np.array_equal(parts.movie_ids, whole.movie_ids)
@@ -141,14 +146,24 @@ def test_nothing_is_left_of_the_attempts(trained, server):
 
 
 def test_what_is_published_is_read_by_the_other_commands(trained, served, server):
-    """Scored, recommended and rolled back to, users in parts and all."""
+    """Scored, recommended, gone on from and rolled back to, users in parts and all."""
     jobs = server.variables("python_jobs")
     recommend = ["recommend", "--user", "42", "--format", "json"]
-    shown, scored, back = served.many(
-        [(recommend, jobs), (["score"], jobs), (["rollback", trained["parts"][1]], jobs)]
+    warm = [*TRAIN, "--warm-start", "--no-publish"]
+    shown, scored, night, back, started = served.many(
+        [
+            (recommend, jobs),
+            (["score"], jobs),
+            (warm, jobs),
+            (["rollback", trained["parts"][1]], jobs),
+            (["store", STARTED], {}),
+        ]
     )
-    for done in (shown, scored, back):
+    for done in (shown, scored, night, back):
         assert done.returncode == 0, done.stdout + done.stderr
+    # Judged by what was judged then, and not by a fit from random numbers.
+    ((start,),) = rows_of(started)
+    assert re.fullmatch(r"version \d+", start)
     listed = server.query("python_jobs", LISTS.format(trained["dead"][1]))
     assert [row["movie_id"] for row in json.loads(shown.stdout)] == [
         row[1] for row in listed if row[0] == 42
@@ -156,8 +171,8 @@ def test_what_is_published_is_read_by_the_other_commands(trained, served, server
 
 
 def test_the_workers_and_their_page_are_named(trained, cluster):
-    said = trained["parts"][0].stderr
-    assert f"5 workers of {cluster.address}" in said
+    (said,) = trained["parts"][0].stderr.splitlines()
+    assert said.startswith(f"5 workers of {cluster.address}; Dask's page on their work: ")
 
 
 def test_no_password_is_shown_or_left(trained, cluster, server):
