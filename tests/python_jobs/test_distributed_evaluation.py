@@ -79,10 +79,10 @@ def assert_same(ours: Measured | None, theirs: Measured | None) -> None:
     assert theirs is not None
     assert ours.assessment.metrics() == pytest.approx(theirs.assessment.metrics(), rel=1e-6)
     assert ours.assessment.metrics().keys() == theirs.assessment.metrics().keys()
-    mine, other = ours.assessment.H, theirs.assessment.H
-    assert mine is not None
-    assert other is not None
-    assert np.linalg.norm(mine - other) <= 1e-4 * np.linalg.norm(other)
+    our_h, their_h = ours.assessment.H, theirs.assessment.H
+    assert our_h is not None
+    assert their_h is not None
+    assert np.linalg.norm(our_h - their_h) <= 1e-4 * np.linalg.norm(their_h)
     pairs = [(ours.assessment.model, theirs.assessment.model)]
     pairs += [
         (ours.assessment.baselines[name], theirs.assessment.baselines[name])

@@ -171,8 +171,10 @@ def test_what_is_published_is_read_by_the_other_commands(trained, served, server
 
 
 def test_the_workers_and_their_page_are_named(trained, cluster):
-    (said,) = trained["parts"][0].stderr.splitlines()
-    assert said.startswith(f"5 workers of {cluster.address}; Dask's page on their work: ")
+    *settings, workers = trained["parts"][0].stderr.splitlines()
+    assert workers.startswith(f"5 workers of {cluster.address}; Dask's page on their work: ")
+    # Of how far it is a log has nothing.
+    assert all(line.startswith("settings: ") for line in settings)
 
 
 def test_no_password_is_shown_or_left(trained, cluster, server):
