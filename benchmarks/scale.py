@@ -85,8 +85,8 @@ def make_mart(scratch: Scratch, size: str, variables: dict[str, str]) -> None:
     say(f"generating {SIZES[size].interactions:,} interactions")
     generate(SIZES[size], client, say)
     client.close()
-    say("dbt run")
-    scratch.run("dbt", "run")
+    say("dbt run --selector before_training")
+    scratch.run("dbt", "run", "--selector", "before_training")
 
 
 def with_workers(scratch: Scratch, train: Sequence[str], count: int) -> list[Cost]:
