@@ -24,7 +24,9 @@ is one of those that were there on that day.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -36,6 +38,8 @@ STRIDE = 7_919
 """Prime that scatters popularity ranks over the ids, as in a real catalogue."""
 FIRST_DAY = "2015-01-01"
 FIVE_YEARS = 5 * 365 * 24 * 3600
+PER_PIECE = 50_000_000
+"""Ratings that are made by one statement, about: of more there are several, some users each."""
 USERS_PER_BLOCK = 1_024
 """So that a block's draws, which are arrays of its users, stay small."""
 
@@ -59,11 +63,13 @@ WARM_UP = "100k"
 SIZES = {
     size.name: size
     for size in (
-        # The last three have the shapes of MovieLens 1M, MovieLens 20M and the Netflix Prize.
+        # These have the shapes of MovieLens 1M, MovieLens 20M and the Netflix Prize, and of
+        # MovieLens 20M with fifteen times the users.
         Size(WARM_UP, 940, 1_680, 100_000, 0.16),
         Size("1m", 6_040, 3_700, 1_000_000, 0.16),
         Size("20m", 138_000, 27_000, 20_000_000, 0.02),
         Size("100m", 480_000, 17_770, 100_000_000, 0.03),
+        Size("300m", 2_070_000, 27_000, 300_000_000, 0.02),
     )
 }
 LOADED_AT = "_loaded_at"
@@ -78,15 +84,19 @@ KEYS = {
 }
 
 
-def generate(size: Size, client: Client) -> None:
-    """Make the raw tables, in a ClickHouse that has none."""
+def generate(size: Size, client: Client, say: Callable[[str], object] = lambda _: None) -> None:
+    """Make the raw tables, in a ClickHouse that has none; say what comes next, where it is long."""
     client.command("create database raw")
-    for name, query in queries(size).items():
+    for name, pieces in queries(size).items():
         kept = f"not ({IS_OF_DAY})" if name == "ratings" else "true"
-        client.command(
-            f"create table raw.{name} engine = MergeTree order by {KEYS[name]} as "
-            f"select *, {_time(FIRST_LOAD)} as {LOADED_AT} from ({query}) where {kept}"
-        )
+        begin = f"create table raw.{name} engine = MergeTree order by {KEYS[name]} as"
+        for number, query in enumerate(pieces):
+            if number:
+                say(f"raw.{name}: piece {number + 1} of {len(pieces)}")
+                begin = f"insert into raw.{name}"
+            client.command(
+                f"{begin} select *, {_time(FIRST_LOAD)} as {LOADED_AT} from ({query}) where {kept}"
+            )
 
 
 def add_day(size: Size, client: Client) -> None:
@@ -94,7 +104,7 @@ def add_day(size: Size, client: Client) -> None:
     client.command(
         f"insert into raw.ratings select user_id, movie_id, rating, {_time(DAY_AFTER)} "
         f"+ toIntervalSecond(cityHash64(user_id, movie_id) % 86400), {_time(DAY_AFTER)} "
-        f"from ({ratings(size)}) where {IS_OF_DAY}"
+        f"from ({ratings(size, 0, size.users)}) where {IS_OF_DAY}"
     )
 
 
@@ -110,8 +120,8 @@ def rate_again(percent: int, client: Client) -> None:
     )
 
 
-def queries(size: Size) -> dict[str, str]:
-    """Return the query that makes each raw table's rows."""
+def queries(size: Size) -> dict[str, list[str]]:
+    """Return the queries that make each raw table's rows."""
     movies = f"""
         select
             toUInt64(1 + number * {STRIDE} % {size.movies}) as movie_id,
@@ -137,11 +147,14 @@ def queries(size: Size) -> dict[str, str]:
         select toUInt64(0) as user_id, toUInt64(0) as movie_id, now64(3, 'UTC') as watched_at
         where false
     """
-    return {"movies": movies, "users": users, "ratings": ratings(size), "watched_movies": watched}
+    count = -(-size.interactions // PER_PIECE)
+    bounds = [size.users * number // count for number in range(count + 1)]
+    pieces = [ratings(size, first, last - first) for first, last in pairwise(bounds)]
+    return {"movies": [movies], "users": [users], "ratings": pieces, "watched_movies": [watched]}
 
 
-def ratings(size: Size) -> str:
-    """Return the query that draws every user's ratings."""
+def ratings(size: Size, first: int, users: int) -> str:
+    """Return the query that draws the ratings of so many users, from a number on."""
     top = 1 / (1 + size.flatness)
     extra = size.interactions / size.users - 20
     return f"""
@@ -177,7 +190,7 @@ def ratings(size: Size) -> str:
                     1,
                     wanted
                 ) as places
-            from numbers({size.users})
+            from numbers({first}, {users})
         )
 
         select

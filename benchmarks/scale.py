@@ -1,11 +1,12 @@
 """One process beside Dask's workers on this machine: the same training, wall, CPU and memory.
 
-    python -m benchmarks.scale [SIZE] [--workers N]
+    python -m benchmarks.scale [SIZE] [--workers N] [--max-iter N] [--only-workers]
 
 On the ClickHouse server of ``CLICKHOUSE_HOST``, ``_PORT``, ``_USER`` and
 ``DBT_ENV_SECRET_CLICKHOUSE_PASSWORD``, whose user may do everything and which has none of the four
 databases; they stay there. Prints the table of docs/scale.md. On one machine nothing can be won:
-what shows is what it costs, and that a worker holds its share.
+what shows is what it costs, and that a worker holds its share. A size that one process cannot hold
+is for ``--only-workers``, and one that takes too long for fewer iterations.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,6 @@ NAMES = (
     "DBT_ENV_SECRET_CLICKHOUSE_PASSWORD",
 )
 DIRECTORY = REPOSITORY / "target/bench/scale"
-TRAIN = ("train", "--no-evaluate")
 PHASES = ("read", "fit", "metrics", "log", "score", "publish")
 
 
@@ -41,19 +42,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("size", nargs="?", choices=SIZES, default="20m")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--max-iter", type=int, default=200)
+    parser.add_argument("--only-workers", action="store_true", help="Leave out one process.")
     options = parser.parse_args()
+    train = ("train", "--no-evaluate", "--max-iter", str(options.max_iter))
     variables = {name: os.environ[name] for name in NAMES if name in os.environ}
     scratch = Scratch.make(DIRECTORY, {**variables, "DATAFLIX_TARGET": "server"})
     make_mart(scratch, options.size, variables)
-    say("one process")
-    rows = {"one process": [scratch.run("python_jobs", *TRAIN)]}
-    phases = {"one process": phases_of(scratch.training_metrics())}
-    say(f"{options.workers} workers")
-    name = f"driver and {options.workers} workers"
-    rows[name] = with_workers(scratch, options.workers)
-    phases[name] = phases_of(scratch.training_metrics())
-    found = {"machine": machine(), "size": options.size, "costs": rows, "phases": phases}
+    rows, phases, metrics = {}, {}, {}
+    ways: dict[str, Callable[[], list[Cost]]] = {
+        "one process": lambda: [scratch.run("python_jobs", *train)],
+        f"driver and {options.workers} workers": lambda: with_workers(
+            scratch, train, options.workers
+        ),
+    }
+    if options.only_workers:
+        del ways["one process"]
+    for name, way in ways.items():
+        say(name)
+        rows[name] = way()
+        metrics[name] = scratch.training_metrics()
+        phases[name] = phases_of(metrics[name])
+    found = {"machine": machine(), "size": options.size, "costs": rows, "metrics": metrics}
     (DIRECTORY / "results.json").write_text(json.dumps(found, indent=1))
+    size = SIZES[options.size]
+    done = ", ".join(f"{each['iterations']:.0f}" for each in metrics.values())
+    print(f"About {size.interactions:,} interactions, {size.users:,} users, {done} iterations")
     print(table(rows, phases))
 
 
@@ -69,13 +83,13 @@ def make_mart(scratch: Scratch, size: str, variables: dict[str, str]) -> None:
     if client.query("select 1 from system.databases where name = 'raw'").result_rows:
         sys.exit("The server has a database called raw already: the benchmark wants it empty.")
     say(f"generating {SIZES[size].interactions:,} interactions")
-    generate(SIZES[size], client)
+    generate(SIZES[size], client, say)
     client.close()
-    say("dbt run")
-    scratch.run("dbt", "run")
+    say("dbt run --selector before_training")
+    scratch.run("dbt", "run", "--selector", "before_training")
 
 
-def with_workers(scratch: Scratch, count: int) -> list[Cost]:
+def with_workers(scratch: Scratch, train: Sequence[str], count: int) -> list[Cost]:
     """Train on workers; return what the driver and each worker took."""
     file = scratch.directory / "scheduler.json"
     file.unlink(missing_ok=True)
@@ -91,7 +105,7 @@ def with_workers(scratch: Scratch, count: int) -> list[Cost]:
         _begin(scratch, "worker", *common, *only, NUMBA_NUM_THREADS=cores) for _ in range(count)
     ]
     _wait_for(address, count)
-    driver = scratch.run("python_jobs", *TRAIN, "--engine", "dask", "--scheduler", address)
+    driver = scratch.run("python_jobs", *train, "--engine", "dask", "--scheduler", address)
     costs = [driver, *map(_ended, workers)]
     _ended(scheduler)
     return costs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -120,6 +120,23 @@ class Bar:
         """Say that so many more steps are done."""
         if self.progress and self.task is not None:
             self.progress.advance(self.task, steps)
+
+    @contextmanager
+    def stretch(self, steps: int) -> Iterator[Callable[[], None]]:
+        """Yield what advances by one step, for work that may need fewer than so many, or more.
+
+        At the end of the ``with`` block so many steps are done, neither fewer nor more.
+        """
+        left = steps
+
+        def step() -> None:
+            nonlocal left
+            if left:
+                left -= 1
+                self.advance()
+
+        yield step
+        self.advance(left)
 
 
 NO_BAR = Bar(None, None)

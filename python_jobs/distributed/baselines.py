@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +17,16 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float64]
 
+PRODUCTS = 50
+"""Products of RᵀR and a vector that ARPACK takes, about, at k = 10: for a bar, which it moves."""
+
 
 def singular_movies(
-    cluster: Cluster, holdouts: Sequence[Handle], movies: int, rank: int
+    cluster: Cluster,
+    holdouts: Sequence[Handle],
+    movies: int,
+    rank: int,
+    on_product: Callable[[], object] = lambda: None,
 ) -> Vectors:
     """Return the right singular vectors of the training part, rank × movies.
 
@@ -34,6 +41,8 @@ def singular_movies(
         Columns of R.
     rank
         How many, at least 1 and below both sides of R (1 where a side is 1).
+    on_product
+        Called after each product of RᵀR and a vector, of which there may be a hundred.
     """
     from scipy.sparse.linalg import LinearOperator, eigsh
 
@@ -44,6 +53,7 @@ def singular_movies(
     def gram_times(vector: Vectors) -> Vectors:
         parts = [cluster.submit(at, part_of_gram, R, vector.ravel()) for at, R in enumerate(scores)]
         (product,) = cluster.results([summed(cluster, parts)])
+        on_product()
         return np.asarray(product)
 
     gram = LinearOperator((movies, movies), matvec=gram_times, dtype=np.float64)

@@ -26,7 +26,7 @@ from python_jobs.tracking.kept_files import KeptFiles
 from python_jobs.tracking.store import reason
 
 if TYPE_CHECKING:
-    from python_jobs.distributed.cluster import Cluster
+    from python_jobs.distributed.cluster import Cluster, Handle
 
 FOLDER = "checkpoint"
 STATE, PLACE, MOVIES = "state.json", "place.json", "movies.npy"
@@ -114,8 +114,7 @@ class Checkpoints:
             (path / MOVIES).unlink()
             for number, part in enumerate(place.W):
                 # One at a time, as each may be as large as this machine can hold.
-                (W,) = self.cluster.results([part])
-                np.save(path / users_file(number), W.factors)
+                self._save(part, path / users_file(number))
                 self.files.put(here, path)
                 (path / users_file(number)).unlink()
             said: dict[str, Any] = {
@@ -130,6 +129,10 @@ class Checkpoints:
             if name != f"{place.iteration:06}":
                 self.files.remove(f"{folder}/{name}")
         self.kept, self._last = True, time.monotonic()
+
+    def _save(self, part: Handle, file: Path) -> None:
+        (W,) = self.cluster.results([part])
+        np.save(file, W.factors)
 
     def remove(self) -> str:
         """Forget all of it, since the run has what it was for; return what was left undone."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SECONDS_TO_CONNECT = 10
 PACKAGES = ("dataflix", "numpy", "scipy", "scikit-learn", "dask")
 """What has to be of one version everywhere for the bits to be the same."""
+FAILURES = (OSError, ValueError, TypeError, RuntimeError)
+"""What Dask raises where it cannot connect or begin; the last two, where TLS is not as it should
+be."""
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Workers]:
             scheduler = _begun_here(stack, workers or 2)
         try:
             client = distributed.Client(scheduler, timeout=SECONDS_TO_CONNECT, name="dataflix")
-        except (OSError, ValueError, TypeError) as error:
+        except FAILURES as error:
             raise UserError(
                 f"The scheduler at {scheduler} cannot be reached: {_why(error)}.",
                 "Check --scheduler, such as tcp://10.0.0.5:8786, and that `dask scheduler` is up. "
@@ -100,16 +103,22 @@ def versions() -> dict[str, str]:
 def _begun_here(stack: ExitStack, workers: int) -> str:
     import distributed
 
-    cluster = stack.enter_context(
-        distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=None,
-            dashboard_address="127.0.0.1:0",
-            env={"NUMBA_NUM_THREADS": str(max(1, thread_count() // workers))},
-            silence_logs=logging.CRITICAL,
+    try:
+        cluster = stack.enter_context(
+            distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=None,
+                dashboard_address="127.0.0.1:0",
+                env={"NUMBA_NUM_THREADS": str(max(1, thread_count() // workers))},
+                silence_logs=logging.CRITICAL,
+            )
         )
-    )
+    except FAILURES as error:
+        raise UserError(
+            f"Dask cannot begin workers on this machine: {_why(error)}.",
+            "Check Dask's own configuration, of TLS above all (docs/scale.md).",
+        ) from None
     return str(cluster.scheduler_address)
 
 
@@ -119,5 +128,15 @@ def _closed(client: Client) -> None:
         client.close(timeout=2)
 
 
-def _why(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+def _why(error: BaseException) -> str:
+    """Return what is wrong; Dask's words know nothing of files, and of configuration little."""
+    while error.__cause__:
+        error = error.__cause__
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    if isinstance(error, FileNotFoundError):
+        return "a file of a certificate or key that Dask's configuration names is not there"
+    if "ssl_context" in said:
+        return "it wants certificates, and Dask's configuration here names none"
+    if said.startswith("encryption required"):
+        return "Dask's configuration here requires encryption, and its address is not tls://"
+    return said

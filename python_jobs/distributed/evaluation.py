@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.distributed.baselines import singular_movies, users_of
+from python_jobs.distributed.baselines import PRODUCTS, singular_movies, users_of
 from python_jobs.distributed.cluster import Cluster, Handle, summed
 from python_jobs.distributed.fit import Keeper, fit
 from python_jobs.distributed.judging import Seen, evaluation_of, judged_part, seen_of
@@ -17,6 +17,7 @@ from python_jobs.distributed.partitions import size_of_train, split_part, weighe
 from python_jobs.evaluation.assessment import HEADLINE, Assessment, Measured
 from python_jobs.evaluation.list_metrics import Evaluation
 from python_jobs.model.settings import Settings, choose_rank
+from python_jobs.progress import NO_BAR, Bar
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -30,6 +31,9 @@ class Split:
     holdouts: list[Handle]
     seen: Seen
     genres: csr_matrix | None
+    bar: Bar
+    """Advanced by an iteration of a fit, a product of PureSVD, and a partition whose lists are
+    judged."""
 
     @classmethod
     def of(
@@ -38,6 +42,7 @@ class Split:
         parts: Sequence[Handle],
         watched_weight: float | None,
         genres: csr_matrix | None,
+        bar: Bar,
     ) -> Split:
         """Split every partition, with scores under a weight."""
         holdouts = [
@@ -45,7 +50,7 @@ class Split:
         ]
         counted = [cluster.submit(at, seen_of, each) for at, each in enumerate(holdouts)]
         (seen,) = cluster.results([summed(cluster, counted)])
-        return cls(cluster, holdouts, seen, genres)
+        return cls(cluster, holdouts, seen, genres, bar)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,13 +67,15 @@ class Split:
             )
             for at, holdout in enumerate(self.holdouts)
         ]
-        (judged,) = self.cluster.results([summed(self.cluster, parts)])
+        together = summed(self.cluster, parts)
+        self.cluster.finish(parts, lambda _: self.bar.advance())
+        (judged,) = self.cluster.results([together])
         return evaluation_of(judged, self.seen)
 
     def judge_settings(
-        self, settings: Settings, on_iteration: Callable[[], object], keeper: Keeper | None
-    ) -> Evaluation:
-        """Fit settings on the training part, and judge their lists on the rest."""
+        self, settings: Settings, keeper: Keeper | None
+    ) -> tuple[Evaluation, NDArray[np.float32]]:
+        """Fit settings on the training part, and judge their lists on the rest; return H too."""
         submit = self.cluster.submit
         weighed = [
             submit(at, weighed_train, each, settings) for at, each in enumerate(self.holdouts)
@@ -77,8 +84,9 @@ class Split:
             [submit(at, size_of_train, each) for at, each in enumerate(self.holdouts)]
         )
         movies = self.shape[1]
-        fitted = fit(self.cluster, weighed, sizes, movies, settings, on_iteration, keeper)
-        return self.judge(fitted.W, fitted.H, settings.diversity)
+        with self.bar.stretch(iterations(settings)) as step:
+            fitted = fit(self.cluster, weighed, sizes, movies, settings, step, keeper)
+        return self.judge(fitted.W, fitted.H, settings.diversity), fitted.H
 
     def judge_popularity(self) -> Evaluation:
         """Judge the lists of the most popular movies, the same for everyone."""
@@ -87,7 +95,8 @@ class Split:
 
     def judge_pure_svd(self, rank: int) -> Evaluation:
         """Judge the lists of PureSVD."""
-        right = singular_movies(self.cluster, self.holdouts, self.shape[1], rank)
+        with self.bar.stretch(PRODUCTS) as step:
+            right = singular_movies(self.cluster, self.holdouts, self.shape[1], rank, step)
         W = [
             self.cluster.submit(at, users_of, each, right) for at, each in enumerate(self.holdouts)
         ]
@@ -101,7 +110,7 @@ def assess(
     champion: Settings | None,
     genres: csr_matrix | None,
     keepers: Callable[[str, Settings], Keeper | None] = lambda *_: None,
-    on_iteration: Callable[[], object] = lambda: None,
+    bar: Bar = NO_BAR,
 ) -> Measured | None:
     """Judge settings, the baselines and the champion's settings on a temporal holdout.
 
@@ -113,29 +122,47 @@ def assess(
         As a :class:`python_jobs.jobs.engine.Learning` is asked.
     keepers
         Returns where a fit of a name, ``evaluate`` or ``champion``, and of settings is kept.
-    on_iteration
-        Called after each iteration of each fit.
+    bar
+        Says how far it is.
 
     Returns
     -------
     Measured or None
         None where nobody has enough interactions to hold any out.
     """
-    split = Split.of(cluster, parts, settings.watched_weight, genres)
+    others = champion if champion != settings else None
+    bar.expect(steps(len(parts), settings, others))
+    split = Split.of(cluster, parts, settings.watched_weight, genres, bar)
     if not split.seen.held_out:
         return None
     rank = choose_rank(*split.shape, max(settings.ranks))
+    model, H = split.judge_settings(settings, keepers("evaluate", settings))
     assessment = Assessment(
-        model=split.judge_settings(settings, on_iteration, keepers("evaluate", settings)),
+        model=model,
         baselines={
             "popularity": split.judge_popularity(),
             "puresvd": split.judge_pure_svd(rank),
         },
+        H=H,
     )
-    if champion is None or champion == settings:
+    if others is None:
         return Measured(assessment, None)
-    if champion.watched_weight != settings.watched_weight:
+    if others.watched_weight != settings.watched_weight:
         # The same cells are held out; they only count differently.
-        split = Split.of(cluster, parts, champion.watched_weight, genres)
-    theirs = split.judge_settings(champion, on_iteration, keepers("champion", champion))
+        split = Split.of(cluster, parts, others.watched_weight, genres, bar)
+    theirs, _ = split.judge_settings(others, keepers("champion", others))
     return Measured(assessment, theirs.metrics[HEADLINE])
+
+
+def steps(parts: int, settings: Settings, champion: Settings | None) -> int:
+    """Return how many steps an evaluation is, where the champion's settings are others.
+
+    Lists of the model and of both baselines are judged, partition by partition.
+    """
+    expected = iterations(settings) + PRODUCTS + 3 * parts
+    return expected + (iterations(champion) + parts if champion else 0)
+
+
+def iterations(settings: Settings) -> int:
+    """Return how many iterations a fit takes at most, all of its members together."""
+    return len(settings.ranks) * settings.max_iter

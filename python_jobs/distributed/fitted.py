@@ -45,11 +45,15 @@ class FittedOnWorkers:
         )
 
     def _users(self) -> Iterator[Users]:
-        """Bring the users here, one partition after the other."""
-        workers = self.learned.workers
-        for at, (part, W) in enumerate(zip(self.learned.parts, self.fitted.W, strict=True)):
-            (ids, fingerprints), factors = workers.results([workers.submit(at, ids_of, part), W])
-            yield Users(factors, ids, fingerprints)
+        """Bring the users here, a partition after the other; each is forgotten once it is had."""
+        for at in range(len(self.learned.parts)):
+            yield self._users_of(at)
+
+    def _users_of(self, at: int) -> Users:
+        workers, part = self.learned.workers, self.learned.parts[at]
+        told = workers.results([workers.submit(at, ids_of, part), self.fitted.W[at]])
+        (ids, fingerprints), factors = told
+        return Users(factors, ids, fingerprints)
 
     def distance(self) -> dict[str, float]:
         """Return how far it is from the matrix."""

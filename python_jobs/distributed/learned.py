@@ -9,7 +9,7 @@ import numpy as np
 
 from python_jobs.distributed.checkpoints import Checkpoints, State
 from python_jobs.distributed.cluster import Handle
-from python_jobs.distributed.evaluation import assess
+from python_jobs.distributed.evaluation import assess, iterations
 from python_jobs.distributed.fit import fit
 from python_jobs.distributed.fitted import FittedOnWorkers
 from python_jobs.distributed.lists import rules_of_parts
@@ -80,11 +80,12 @@ class OnWorkers:
         settings: Settings,
         champion: Settings | None,
         genres: csr_matrix | None,
+        bar: Bar,
         start: Start | None = None,  # noqa: ARG002
     ) -> Measured | None:
         """Judge settings on a temporal holdout, and the champion's where they are others."""
         checkpoints = self._checkpoints(settings)
-        return assess(self.workers, self.parts, settings, champion, genres, checkpoints.of)
+        return assess(self.workers, self.parts, settings, champion, genres, checkpoints.of, bar)
 
     def fit(
         self,
@@ -93,7 +94,7 @@ class OnWorkers:
         start: Start | None = None,  # noqa: ARG002
     ) -> FittedOnWorkers:
         """Fit what the settings say."""
-        bar.expect(len(settings.ranks) * settings.max_iter)
+        bar.expect(iterations(settings))
         weighed = [
             self.workers.submit(at, weighed_part, part, settings)
             for at, part in enumerate(self.parts)

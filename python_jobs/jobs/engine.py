@@ -64,12 +64,13 @@ class Learning(Protocol):
         settings: Settings,
         champion: Settings | None,
         genres: csr_matrix | None,
+        bar: Bar,
         start: Start | None = None,
     ) -> Measured | None:
         """Judge settings on a temporal holdout; None where nobody has enough interactions.
 
         The champion's are judged beside them, on the scores that they want, where they are others;
-        or what the judged fit goes on from.
+        or what the judged fit goes on from. The bar is advanced where it is known how far it is.
         """
         ...
 

@@ -21,6 +21,7 @@ from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings
 from python_jobs.model.stacked import fit, steps
 from python_jobs.model.weighting import weighed_by
+from python_jobs.progress import NO_BAR, Bar
 from python_jobs.publishing.rows import ListRules, Ranked, tables_of
 from python_jobs.publishing.staging import Tables
 from python_jobs.ranking.explanations import Past
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from python_jobs.interactions.dataset import Dataset
     from python_jobs.model.warm_start import Start
-    from python_jobs.progress import Bar, Phases
+    from python_jobs.progress import Phases
     from python_jobs.warehouse.connection import Warehouse
 
 
@@ -84,6 +85,7 @@ class InMemory:
         settings: Settings,
         champion: Settings | None,
         genres: csr_matrix | None,
+        bar: Bar = NO_BAR,  # noqa: ARG002
         start: Start | None = None,
     ) -> Measured | None:
         """Judge settings on a temporal holdout, and the champion's where they are others."""

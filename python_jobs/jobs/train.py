@@ -22,6 +22,7 @@ from python_jobs.jobs.pictures import log_run_pictures
 from python_jobs.jobs.recording import SHOWN, fit_metrics, log_run, run_tags, size_of_run
 from python_jobs.jobs.warm_start import find_start
 from python_jobs.model.warm_start import MovieFactors
+from python_jobs.progress import NO_BAR
 from python_jobs.publishing.history import TrainingRun
 from python_jobs.publishing.publish import place_rows
 from python_jobs.publishing.refusals import record_refusal
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from python_jobs.interactions.columns import Extent
     from python_jobs.jobs.engine import Engine, Learning
     from python_jobs.model.warm_start import Start
-    from python_jobs.progress import Phases
+    from python_jobs.progress import Bar, Phases
     from python_jobs.publishing.history import PublishedRun
     from python_jobs.tracking.store import Tracking
     from python_jobs.warehouse.connection import Warehouse
@@ -130,10 +131,10 @@ def train(
         name = require_unfinished(tracking, options.resume)
     with tracked_run(tracking, name, tags, options.resume) as run_id:
         learning = learning.within(run_id)
-        with phases.phase("evaluate"):
+        with phases.phase("evaluate") as bar:
             genres = read_genres(warehouse, extent.movie_ids)
             assessment, verdict = assess_and_judge(
-                champion, learning, options, genres, shown, start.judged if start else None
+                champion, learning, options, genres, shown, start.judged if start else None, bar
             )
         with phases.phase("fit") as bar:
             trained = learning.fit(options.settings, bar, start.fit if start else None)
@@ -254,17 +255,18 @@ def assess_and_judge(
     genres: csr_matrix | None = None,
     shown: int | None = None,
     start: Start | None = None,
+    bar: Bar = NO_BAR,
 ) -> tuple[Assessment | None, Verdict]:
     """Judge the settings on a temporal holdout, beside the baselines and the champion.
 
-    ``shown`` is how many movies may be shown to somebody, and ``start`` what the judged fit goes on
-    from.
+    ``shown`` is how many movies may be shown to somebody, ``start`` what the judged fit goes on
+    from, and ``bar`` what an engine advances that can say how far it is.
     """
     size = Size(*learning.extent.shape, learning.extent.interactions, shown)
     measured = None
     if options.evaluate:
         theirs = champion.settings if champion else None
-        measured = learning.assess(options.settings, theirs, genres, start)
+        measured = learning.assess(options.settings, theirs, genres, bar, start)
     if measured is None:
         return None, judge_unmeasured(champion, size, options.limits, wanted=options.evaluate)
     return measured.assessment, judge(champion, size, measured, options.limits)

@@ -156,12 +156,15 @@ def save_record(model: ModelParts, about: dict[str, Any], folder: Path) -> None:
         if model.judged.P is not None:
             np.save(folder / f"{JUDGED}{PASTS}", model.judged.P)
     np.save(folder / "movie_ids.npy", model.movie_ids)
-    sizes = []
-    for number, part in enumerate(model.users()):
+    sizes: list[int] = []
+    for part in model.users():
+        number = len(sizes)
         np.save(folder / file_of("user_features", number), part.W)
         np.save(folder / file_of("user_ids", number), part.ids)
         np.save(folder / file_of("user_fingerprints", number), part.fingerprints)
         sizes.append(part.ids.size)
+        # Before the next one comes, as each may be as large as this machine can hold.
+        del part
     if len(sizes) == 1:
         for name in BY_USER:
             (folder / file_of(name, 0)).rename(folder / file_of(name))

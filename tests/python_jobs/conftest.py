@@ -79,7 +79,7 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """The caller's environment without what would lead to another project or store."""
-        ours = ("DBT_", "MLFLOW_", "DATAFLIX_", "CLICKHOUSE_")
+        ours = ("DBT_", "MLFLOW_", "DATAFLIX_", "CLICKHOUSE_", "DASK_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {
             **kept,

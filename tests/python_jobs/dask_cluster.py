@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from tests.python_jobs.certificates import Certificates
 from tests.python_jobs.processes import begin_main
 
 
@@ -18,6 +19,8 @@ class DaskCluster:
     directory: Path
     environment: dict[str, str]
     processes: list[BaseProcess] = field(default_factory=list)
+    certificates: Certificates | None = None
+    """What all of them prove who they are with; None for no TLS."""
 
     @property
     def address(self) -> str:
@@ -49,7 +52,8 @@ class DaskCluster:
         """Wait until there are so many workers."""
         from distributed import Client
 
-        with Client(self.address, set_as_default=False) as client:
+        security = self.certificates.security() if self.certificates else None
+        with Client(self.address, security=security, set_as_default=False) as client:
             while len(client.scheduler_info(n_workers=-1)["workers"]) != workers:
                 time.sleep(0.1)
 
@@ -75,6 +79,7 @@ class DaskCluster:
             **self.environment,
             "DIES_IN": str(self.directory),
             "NUMBA_NUM_THREADS": "1",
+            **(self.certificates.variables() if self.certificates else {}),
             **variables,
         }
         process = begin_main("dask", (what, *ours, *arguments), self.directory, environment)

@@ -37,6 +37,7 @@ from python_jobs.__main__ import main as python_jobs
 from python_jobs.dbt.answers import read
 from python_jobs.dbt.project import DbtOptions, DbtProject
 from python_jobs.dbt.question import Question, parsed
+from tests.python_jobs.processes import tell_dask
 
 
 def ask_dbt_once() -> None:
@@ -149,6 +150,7 @@ def outcome(arguments: list[str], variables: dict[str, str]) -> tuple[int, str, 
     """Return what one command would have left behind as a process of its own."""
     before = dict(os.environ)
     os.environ.update(variables)
+    tell_dask()
     stdout, stderr = io.StringIO(), io.StringIO()
     code = 0
     with redirect_stdout(stdout), redirect_stderr(stderr):

@@ -118,6 +118,7 @@ def _become(
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     sys.argv = [program, *arguments]
+    tell_dask()
     module, function = MAINS[program].split(":")
     main: Callable[[], None] = getattr(import_module(module), function)
     try:
@@ -125,3 +126,11 @@ def _become(
     finally:
         # A fork leaves without them.
         atexit._run_exitfuncs()
+
+
+def tell_dask() -> None:
+    """Have Dask read the environment, as it did when it was loaded, which may be long ago."""
+    if "dask" in sys.modules:
+        import dask
+
+        dask.config.refresh()

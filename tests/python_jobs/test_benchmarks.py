@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from benchmarks import generate
 from benchmarks.generate import TASTES, Size, queries
 from benchmarks.ordered_peers import ridge_scores
 from benchmarks.page import anchor, render
@@ -26,9 +27,12 @@ TINY = Size("tiny", 400, 300, 16_000, 0.16)
 
 
 def test_generated_interactions_are_the_same_for_any_block_size_and_shaped_as_promised(
-    empty_project, tmp_path
+    empty_project, tmp_path, monkeypatch
 ):
-    made = queries(TINY)
+    made = {name: query for name, (query,) in queries(TINY).items()}
+    monkeypatch.setattr(generate, "PER_PIECE", TINY.interactions // 3)
+    pieces = queries(TINY)["ratings"]
+    assert len(pieces) == 4
     other_blocks = made["ratings"].replace("max_block_size = 1024", "max_block_size = 7")
     assert other_blocks != made["ratings"]
     [row] = empty_project.copy(tmp_path).query(f"""
@@ -45,6 +49,7 @@ def test_generated_interactions_are_the_same_for_any_block_size_and_shaped_as_pr
         select
             (select groupBitXor(cityHash64(*)) from ratings),
             (select groupBitXor(cityHash64(*)) from ({other_blocks})),
+            (select groupBitXor(cityHash64(*)) from (({") union all (".join(pieces)}))),
             (select count() from ratings),
             (select uniqExact(user_id, movie_id) from ratings),
             (select (uniqExact(user_id), min(user_id), max(user_id)) from ratings),
@@ -58,8 +63,9 @@ def test_generated_interactions_are_the_same_for_any_block_size_and_shaped_as_pr
              from ratings),
             (select count() from ratings where movie_id not in (select movie_id from movies))
     """)
-    once, again, count, distinct, users, movies, activity, hits, tastes, own, odd, strange = row
-    assert once == again
+    once, again, pieced, *row = row
+    count, distinct, users, movies, activity, hits, tastes, own, odd, strange = row
+    assert once == again == pieced
     assert distinct == count == pytest.approx(TINY.interactions, rel=0.1)
     assert users == [TINY.users, 1, TINY.users]
     assert movies == [TINY.movies, 1, TINY.movies]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+from rich.progress import Progress
 from scipy.sparse import csr_matrix
 
 from python_jobs.distributed.evaluation import assess
@@ -14,6 +17,7 @@ from python_jobs.evaluation.assessment import Measured
 from python_jobs.interactions.columns import Interactions
 from python_jobs.jobs.one_process import InMemory
 from python_jobs.model.settings import Settings
+from python_jobs.progress import Bar
 from tests.python_jobs.here import Here, Made
 
 SETTINGS = Settings(4, max_iter=40)
@@ -75,6 +79,10 @@ def assert_same(ours: Measured | None, theirs: Measured | None) -> None:
     assert theirs is not None
     assert ours.assessment.metrics() == pytest.approx(theirs.assessment.metrics(), rel=1e-6)
     assert ours.assessment.metrics().keys() == theirs.assessment.metrics().keys()
+    our_h, their_h = ours.assessment.H, theirs.assessment.H
+    assert our_h is not None
+    assert their_h is not None
+    assert np.linalg.norm(our_h - their_h) <= 1e-4 * np.linalg.norm(their_h)
     pairs = [(ours.assessment.model, theirs.assessment.model)]
     pairs += [
         (ours.assessment.baselines[name], theirs.assessment.baselines[name])
@@ -127,6 +135,31 @@ def test_the_champion_is_judged_on_the_scores_that_its_settings_want(genres):
     equal = assess(Here(), parts_of(whole, [60]), SETTINGS, SETTINGS, None)
     assert equal
     assert equal.champion_ndcg is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [SETTINGS, replace(SETTINGS, max_iter=1_000), replace(SETTINGS, ensemble_ranks=(2, 3))],
+    ids=["as long as it may", "ends early", "two members"],
+)
+def test_it_says_how_far_it_is(settings, genres):
+    champion, whole, seen = Settings(3, max_iter=30), interactions(), []
+
+    class Watched(Here):
+        def results(self, handles: Sequence[Made]) -> list[Any]:
+            seen.append((task.completed, task.total))
+            return super().results(handles)
+
+    with Progress(disable=True) as progress:
+        bar = Bar(progress, progress.add_task("evaluate", total=None))
+        (task,) = progress.tasks
+        measured = assess(Watched(), parts_of(whole, [60]), settings, champion, genres, bar=bar)
+    assert measured
+    assert task.total == task.completed > 1 + 30 + 4 * 2
+    done = [completed for completed, _ in seen]
+    assert done == sorted(done)
+    assert len(set(done)) > 50
+    assert {total for _, total in seen} == {task.total}
 
 
 def test_nobody_has_enough_to_hold_any_out():

@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 
+import pytest
 from rich.progress import Progress
 
 from python_jobs.interactions.mart import read_interactions
@@ -50,6 +51,22 @@ def test_every_phase_is_shown_on_a_terminal_and_none_in_a_log(project):
     quiet = project.python_jobs("train")
     assert quiet.returncode == 0
     assert quiet.stderr == ""
+
+
+@pytest.mark.parametrize("needed", [0, 3, 7, 12])
+def test_a_stretch_is_as_long_as_was_said(needed):
+    with Progress(disable=True) as progress:
+        bar = Bar(progress, progress.add_task("fit", total=10))
+        (task,) = progress.tasks
+        seen = []
+        with bar.stretch(7) as step:
+            for _ in range(needed):
+                step()
+                seen.append(task.completed)
+        assert task.completed == 7
+        bar.advance(3)
+    assert task.finished
+    assert seen == [min(number, 7) for number in range(1, needed + 1)]
 
 
 def test_reading_says_how_far_it_is(warehouse):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from python_jobs.tracking.record import ModelRecord, load_record
-from tests.python_jobs.conftest import Project, rows_of
+from tests.python_jobs.conftest import rows_of
 from tests.python_jobs.dask_cluster import DaskCluster
-from tests.python_jobs.documented_server import Own
+from tests.scale.outcomes import PASSWORD, RUNS, TRAIN, failure, record_of
 
 pytest.importorskip("distributed", reason="pip install 'dataflix[dask]'")
 
-PASSWORD = "DBT_ENV_SECRET_CLICKHOUSE_PASSWORD"
-RUNS = "select run_uuid, status, artifact_uri from runs order by start_time"
 LISTS = """
 select user_id, movie_id, rank, score, reason, because_movie_id, strongest_movie_id
 from ml.recommendations
 where run_id = '{}'
 order by user_id, rank
 """
-TRAIN = ["train", "--max-iter", "15"]
+STARTED = """
+select value from params join runs using (run_uuid)
+where key = 'warm_start' order by start_time desc limit 1
+"""
 RICH = [
     word
     for pair in (
@@ -37,25 +36,6 @@ RICH = [
     for word in ("--set", pair)
 ]
 """What counts in a fit or in a list besides the defaults."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Own]:
-    server = Own(directory=tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def served(server, empty_project: Project, tmp_path_factory) -> Project:
-    """The sample on the server, and everything built; nothing trained."""
-    project = empty_project.copy(tmp_path_factory.mktemp("served"))
-    seed = ["dbt", "seed", "--vars", "load_sample: true"]
-    commands = [(seed, server.variables("loader")), (["dbt", "run"], server.variables("dbt"))]
-    for done in project.many(commands):
-        assert done.returncode == 0, done.stdout
-    return project
 
 
 @pytest.fixture(scope="module")
@@ -84,20 +64,17 @@ def trained(served, server, cluster) -> dict[str, Any]:
     ]
     dead, store = served.many([(dask, jobs), (["store", RUNS], {})])
     names = ("rich", "rich parts", "whole", "parts", "dead")
-    runs = zip(names, [*done, dead], rows_of(store), strict=True)
+    runs = zip(names, [*done, dead], rows_of(store)[-len(names) :], strict=True)
     for each in (*done, dead):
         assert each.returncode == 0, each.stdout + each.stderr
     found = {name: (each, run_id, record_of(uri)) for name, each, (run_id, _, uri) in runs}
     return found | {"traps": traps}
 
 
-def record_of(uri: str) -> ModelRecord:
-    return load_record(Path(uri.removeprefix("file://")))
-
-
 def test_it_is_the_model_of_one_process(trained):
     (_, _, whole), (_, _, parts) = trained["whole"], trained["parts"]
-    for ours, theirs in ((parts.W, whole.W), (parts.H, whole.H)):
+    pairs = ((parts.W, whole.W), (parts.H, whole.H), (parts.judged.H, whole.judged.H))
+    for ours, theirs in pairs:
         assert np.linalg.norm(ours - theirs) <= 1e-4 * np.linalg.norm(theirs)
     assert np.array_equal(parts.user_ids, whole.user_ids)
     assert np.array_equal(parts.movie_ids, whole.movie_ids)
@@ -169,14 +146,24 @@ def test_nothing_is_left_of_the_attempts(trained, server):
 
 
 def test_what_is_published_is_read_by_the_other_commands(trained, served, server):
-    """Scored, recommended and rolled back to, users in parts and all."""
+    """Scored, recommended, gone on from and rolled back to, users in parts and all."""
     jobs = server.variables("python_jobs")
     recommend = ["recommend", "--user", "42", "--format", "json"]
-    shown, scored, back = served.many(
-        [(recommend, jobs), (["score"], jobs), (["rollback", trained["parts"][1]], jobs)]
+    warm = [*TRAIN, "--warm-start", "--no-publish"]
+    shown, scored, night, back, started = served.many(
+        [
+            (recommend, jobs),
+            (["score"], jobs),
+            (warm, jobs),
+            (["rollback", trained["parts"][1]], jobs),
+            (["store", STARTED], {}),
+        ]
     )
-    for done in (shown, scored, back):
+    for done in (shown, scored, night, back):
         assert done.returncode == 0, done.stdout + done.stderr
+    # Judged by what was judged then, and not by a fit from random numbers.
+    ((start,),) = rows_of(started)
+    assert re.fullmatch(r"version \d+", start)
     listed = server.query("python_jobs", LISTS.format(trained["dead"][1]))
     assert [row["movie_id"] for row in json.loads(shown.stdout)] == [
         row[1] for row in listed if row[0] == 42
@@ -184,8 +171,10 @@ def test_what_is_published_is_read_by_the_other_commands(trained, served, server
 
 
 def test_the_workers_and_their_page_are_named(trained, cluster):
-    said = trained["parts"][0].stderr
-    assert f"5 workers of {cluster.address}" in said
+    *settings, workers = trained["parts"][0].stderr.splitlines()
+    assert workers.startswith(f"5 workers of {cluster.address}; Dask's page on their work: ")
+    # Of how far it is a log has nothing.
+    assert all(line.startswith("settings: ") for line in settings)
 
 
 def test_no_password_is_shown_or_left(trained, cluster, server):
@@ -201,13 +190,6 @@ def files_with(text: str, directory: Path) -> list[Path]:
         for path in directory.rglob("*")
         if path.is_file() and text.encode() in path.read_bytes()
     ]
-
-
-def failure(done: subprocess.CompletedProcess[str]) -> str:
-    """Return stderr of a command that failed as a user should see it fail."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.stderr
 
 
 @pytest.fixture(scope="module")
