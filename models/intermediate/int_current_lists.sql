@@ -45,7 +45,7 @@ of_all as (
             model_version,
             params['challenger_version'],
             published_at
-        )) as fields
+        )) as values_of_run
     from current_run
 
 ),
@@ -119,12 +119,7 @@ joined as (
         judged.because_movie_id as because_movie_id,
         judged.strongest_movie_id as strongest_movie_id,
         judged.arm as arm,
-        (select of_all.fields from of_all) as fields,
-        judged.arm = 'challenger' as is_challenger,
-        toLowCardinality(assumeNotNull(fields.1)) as run_id,
-        toLowCardinality(assumeNotNull(if(is_challenger, fields.3, fields.2))) as mlflow_run_id,
-        toLowCardinality(assumeNotNull(if(is_challenger, fields.5, fields.4))) as model_version,
-        assumeNotNull(fields.6) as published_at,
+        (select of_all.values_of_run from of_all) as values_of_run,
         judged.is_shown as is_shown,
         withheld.ranks as withheld_ranks
     from judged
@@ -136,7 +131,21 @@ ranked as (
 
     -- Those behind a withheld one move up.
     select
-        * except (fields, is_challenger, withheld_ranks),
+        user_id,
+        rank,
+        movie_id,
+        score,
+        reason,
+        because_movie_id,
+        strongest_movie_id,
+        arm,
+        toLowCardinality(assumeNotNull(values_of_run.1)) as run_id,
+        toLowCardinality(assumeNotNull(if(arm = 'challenger', values_of_run.3, values_of_run.2)))
+            as mlflow_run_id,
+        toLowCardinality(assumeNotNull(if(arm = 'challenger', values_of_run.5, values_of_run.4)))
+            as model_version,
+        assumeNotNull(values_of_run.6) as published_at,
+        is_shown,
         toUInt16(
             if(is_shown, rank - arrayCount(place -> place < rank, withheld_ranks), 0)
         ) as shown_rank

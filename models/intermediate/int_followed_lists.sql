@@ -81,16 +81,22 @@ run_sizes as (
 
 ),
 
+smallest as (
+
+    select min(user_count) as user_count from run_sizes
+
+),
+
 followed as (
 
     select
         publications.published_at as published_at,
         publications.run_id as run_id,
         publications.publication as publication,
-        run_sizes.longest_list as longest_list
-        {%- if var('outcomes_users') %},
-            {{ var('outcomes_users') | int }} / run_sizes.user_count as share
+        {%- if var('outcomes_users') %}
+            {{ var('outcomes_users') | int }} / run_sizes.user_count as share,
         {%- endif %}
+        run_sizes.longest_list as longest_list
     from publications
     inner join run_sizes on publications.run_id = run_sizes.run_id
 
@@ -114,7 +120,7 @@ lists as (
             cityHash64('outcomes', recommendations.user_id) / pow(2, 64) < followed.share
             -- The same of all, so that most lists are not read any further.
             and cityHash64('outcomes', recommendations.user_id) / pow(2, 64)
-            < (select max(followed.share) from followed)
+            < {{ var('outcomes_users') | int }} / (select smallest.user_count from smallest)
     {%- endif %}
 
 ),
@@ -169,6 +175,12 @@ popularity_now as (
 
 ),
 
+earliest as (
+
+    select min(published_at) as published_at from publications
+
+),
+
 came_later as (
 
     select
@@ -180,7 +192,7 @@ came_later as (
     where
         interactions.first_interacted_at >= publications.published_at
         and interactions.first_interacted_at
-        >= (select min(publications.published_at) from publications)
+        >= (select earliest.published_at from earliest)
     group by
         publication,
         movie_id
