@@ -34,36 +34,34 @@ current_run as (
 
 ),
 
-of_current_run as (
+-- What all rows have in common is not joined to millions of them, but is one value.
+of_all as (
 
     select
-        recommendations.user_id as user_id,
-        recommendations.rank as rank,
-        recommendations.movie_id as movie_id,
-        recommendations.score as score,
-        recommendations.reason as reason,
-        recommendations.because_movie_id as because_movie_id,
-        recommendations.strongest_movie_id as strongest_movie_id,
-        recommendations.arm as arm,
-        recommendations.run_id as run_id,
-        if(
-            recommendations.arm = 'challenger',
-            current_run.params['challenger_run_id'],
-            current_run.mlflow_run_id
-        ) as mlflow_run_id,
-        if(
-            recommendations.arm = 'challenger',
-            current_run.params['challenger_version'],
-            current_run.model_version
-        ) as model_version,
-        current_run.published_at as published_at,
-        recommendations.movie_id in (
+        any((
+            run_id,
+            mlflow_run_id,
+            params['challenger_run_id'],
+            model_version,
+            params['challenger_version'],
+            published_at
+        )) as values_of_run
+    from current_run
+
+),
+
+of_current_run as (
+
+    -- With a set, unlike with a join, the lists of other runs are not read.
+    select
+        *,
+        movie_id in (
             select recommendable_movies.movie_id
             from recommendable_movies
             where recommendable_movies.country = ''
         ) as is_shown_everywhere
     from recommendations
-    inner join current_run on recommendations.run_id = current_run.run_id
+    where run_id in (select current_run.run_id from current_run)
 
 ),
 
@@ -113,7 +111,16 @@ withheld as (
 joined as (
 
     select
-        judged.*,
+        judged.user_id as user_id,
+        judged.rank as rank,
+        judged.movie_id as movie_id,
+        judged.score as score,
+        judged.reason as reason,
+        judged.because_movie_id as because_movie_id,
+        judged.strongest_movie_id as strongest_movie_id,
+        judged.arm as arm,
+        (select of_all.values_of_run from of_all) as values_of_run,
+        judged.is_shown as is_shown,
         withheld.ranks as withheld_ranks
     from judged
     left join withheld on judged.user_id = withheld.user_id
@@ -124,7 +131,21 @@ ranked as (
 
     -- Those behind a withheld one move up.
     select
-        * except (withheld_ranks),
+        user_id,
+        rank,
+        movie_id,
+        score,
+        reason,
+        because_movie_id,
+        strongest_movie_id,
+        arm,
+        toLowCardinality(assumeNotNull(values_of_run.1)) as run_id,
+        toLowCardinality(assumeNotNull(if(arm = 'challenger', values_of_run.3, values_of_run.2)))
+            as mlflow_run_id,
+        toLowCardinality(assumeNotNull(if(arm = 'challenger', values_of_run.5, values_of_run.4)))
+            as model_version,
+        assumeNotNull(values_of_run.6) as published_at,
+        is_shown,
         toUInt16(
             if(is_shown, rank - arrayCount(place -> place < rank, withheld_ranks), 0)
         ) as shown_rank

@@ -97,12 +97,14 @@ timed as (
         on
             followed_lists.user_id = popular.user_id
             and followed_lists.popular_movie_id = popular.movie_id
-    left join shown
-        on
-            followed_lists.published_at = shown.published_at
-            and followed_lists.run_id = shown.run_id
-            and followed_lists.user_id = shown.user_id
-            and followed_lists.movie_id = shown.movie_id
+    {%- if var('impressions') %}
+        left join shown
+            on
+                followed_lists.published_at = shown.published_at
+                and followed_lists.run_id = shown.run_id
+                and followed_lists.user_id = shown.user_id
+                and followed_lists.movie_id = shown.movie_id
+    {%- endif %}
 
 ),
 
@@ -121,9 +123,8 @@ judged as (
         timed.own_at as hit_at,
         is_shown and coalesce(timed.popular_at >= timed.shown_at, false) as is_popular_hit,
         timed.popular_at as popular_hit_at,
-        reach.known_until as known_until
+        assumeNotNull((select reach.known_until from reach)) as known_until
     from timed
-    cross join reach
 
 )
 

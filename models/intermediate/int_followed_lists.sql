@@ -21,9 +21,11 @@ with
 
 publications as (
 
+    -- A number instead of text: millions of rows are grouped and joined by it.
     select
         published_at,
-        run_id
+        run_id,
+        cityHash64(published_at, run_id) as publication
     from {{ ref('int_publications') }}
     where
         is_of_this_dataset
@@ -79,23 +81,46 @@ run_sizes as (
 
 ),
 
-lists as (
+smallest as (
+
+    select min(user_count) as user_count from run_sizes
+
+),
+
+followed as (
 
     select
         publications.published_at as published_at,
         publications.run_id as run_id,
+        publications.publication as publication,
+        {%- if var('outcomes_users') %}
+            {{ var('outcomes_users') | int }} / run_sizes.user_count as share,
+        {%- endif %}
+        run_sizes.longest_list as longest_list
+    from publications
+    inner join run_sizes on publications.run_id = run_sizes.run_id
+
+),
+
+lists as (
+
+    select
+        followed.published_at as published_at,
+        followed.run_id as run_id,
+        followed.publication as publication,
         recommendations.user_id as user_id,
         recommendations.rank as rank,
         recommendations.reason as reason,
         recommendations.arm as arm,
         recommendations.movie_id as movie_id
     from recommendations
-    inner join publications on recommendations.run_id = publications.run_id
-    inner join run_sizes on recommendations.run_id = run_sizes.run_id
+    inner join followed on recommendations.run_id = followed.run_id
     {%- if var('outcomes_users') %}
         where
-            cityHash64('outcomes', recommendations.user_id) / pow(2, 64)
-            < {{ var('outcomes_users') | int }} / run_sizes.user_count
+            cityHash64('outcomes', recommendations.user_id) / pow(2, 64) < followed.share
+            -- The same of all, so that most lists are not read any further.
+            and cityHash64('outcomes', recommendations.user_id) / pow(2, 64)
+            < {{ var('outcomes_users') | int }} / (select smallest.user_count from smallest)
     {%- endif %}
 
 ),
@@ -107,9 +132,7 @@ audiences as (
         user_id,
         country
     from users
-    where
-        user_id in (select lists.user_id from lists)
-        and country in (select recommendable_movies.country from recommendable_movies)
+    where country in (select recommendable_movies.country from recommendable_movies)
 
 ),
 
@@ -142,34 +165,68 @@ shown_movies as (
 ),
 
 -- Everything below is known from what happened before the publication.
-popularity as (
+popularity_now as (
 
     select
-        publications.published_at as published_at,
-        publications.run_id as run_id,
+        movie_id,
+        count() as user_count
+    from interactions
+    group by movie_id
+
+),
+
+earliest as (
+
+    select min(published_at) as published_at from publications
+
+),
+
+came_later as (
+
+    select
+        publications.publication as publication,
         interactions.movie_id as movie_id,
         count() as user_count
     from interactions
     cross join publications
-    where interactions.first_interacted_at < publications.published_at
+    where
+        interactions.first_interacted_at >= publications.published_at
+        and interactions.first_interacted_at
+        >= (select earliest.published_at from earliest)
     group by
-        published_at,
-        run_id,
+        publication,
         movie_id
+
+),
+
+popularity as (
+
+    -- Not counted directly: for that, two columns of every interaction would have to be read.
+    select
+        publications.publication as publication,
+        publications.published_at as published_at,
+        popularity_now.movie_id as movie_id,
+        popularity_now.user_count - came_later.user_count as user_count
+    from popularity_now
+    cross join publications
+    left join came_later
+        on
+            publications.publication = came_later.publication
+            and popularity_now.movie_id = came_later.movie_id
+    where popularity_now.user_count > came_later.user_count
 
 ),
 
 places as (
 
     select
+        popularity.publication as publication,
         popularity.published_at as published_at,
-        popularity.run_id as run_id,
         shown_movies.country as country,
         popularity.movie_id as movie_id,
         row_number() over (
             partition by
-                popularity.published_at,
-                popularity.run_id,
+                popularity.publication,
                 shown_movies.country
             order by
                 popularity.user_count desc,
@@ -196,8 +253,7 @@ histories as (
 seen as (
 
     select
-        places.published_at as published_at,
-        places.run_id as run_id,
+        places.publication as publication,
         histories.user_id as user_id,
         arraySort(groupArray(toInt64(places.place))) as seen_places
     from histories
@@ -207,8 +263,7 @@ seen as (
             and histories.country = places.country
     where histories.first_interacted_at < places.published_at
     group by
-        published_at,
-        run_id,
+        publication,
         user_id
 
 ),
@@ -216,13 +271,12 @@ seen as (
 seen_of_lists as (
 
     select
-        seen.published_at as published_at,
-        seen.run_id as run_id,
+        seen.publication as publication,
         seen.user_id as user_id,
         seen.seen_places as seen_places,
-        run_sizes.longest_list as longest_list
+        followed.longest_list as longest_list
     from seen
-    inner join run_sizes on seen.run_id = run_sizes.run_id
+    inner join followed on seen.publication = followed.publication
 
 ),
 
@@ -230,8 +284,7 @@ steps as (
 
     -- How many unseen movies come before each seen one.
     select
-        published_at,
-        run_id,
+        publication,
         user_id,
         longest_list,
         arrayMap((place, number) -> place - number, seen_places, arrayEnumerate(seen_places))
@@ -244,8 +297,7 @@ unseen as (
 
     -- One short array a user: what was seen, once for each rank, would fill the memory.
     select
-        published_at,
-        run_id,
+        publication,
         user_id,
         arrayMap(
             wanted -> wanted + arrayCount(before -> before < wanted, unseen_before),
@@ -260,6 +312,7 @@ placed as (
     select
         lists.published_at as published_at,
         lists.run_id as run_id,
+        lists.publication as publication,
         lists.user_id as user_id,
         lists.rank as rank,
         lists.reason as reason,
@@ -271,8 +324,7 @@ placed as (
     from lists
     left join unseen
         on
-            lists.published_at = unseen.published_at
-            and lists.run_id = unseen.run_id
+            lists.publication = unseen.publication
             and lists.user_id = unseen.user_id
     left join audiences on lists.user_id = audiences.user_id
 
@@ -292,8 +344,7 @@ with_popular as (
     from placed
     left join places
         on
-            placed.published_at = places.published_at
-            and placed.run_id = places.run_id
+            placed.publication = places.publication
             and placed.country = places.country
             and placed.popular_place = places.place
 

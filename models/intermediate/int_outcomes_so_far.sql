@@ -26,32 +26,7 @@ publications as (
 known as (
 
     select
-        followed_hits.published_at as published_at,
-        followed_hits.run_id as run_id,
-        followed_hits.rank as rank,
-        followed_hits.reason as reason,
-        followed_hits.arm as arm,
-        followed_hits.is_shown as is_shown,
-        followed_hits.shown_at as shown_at,
-        followed_hits.is_hit as is_hit,
-        followed_hits.hit_at as hit_at,
-        followed_hits.is_popular_hit as is_popular_hit,
-        followed_hits.popular_hit_at as popular_hit_at,
-        followed_hits.known_until as known_until,
-        if(
-            followed_hits.arm = 'challenger',
-            publications.params['challenger_run_id'],
-            publications.mlflow_run_id
-        ) as mlflow_run_id,
-        accurateCastOrNull(
-            if(
-                followed_hits.arm = 'challenger',
-                publications.params['challenger_version'],
-                publications.model_version
-            ),
-            'UInt32'
-        ) as model_version,
-        publications.dataset_id as dataset_id,
+        followed_hits.*,
         publications.replaced_at as replaced_at
     from followed_hits
     inner join publications
@@ -66,9 +41,6 @@ counted as (
     select
         published_at,
         run_id,
-        mlflow_run_id,
-        model_version,
-        dataset_id,
         replaced_at,
         arm,
         rank,
@@ -108,15 +80,56 @@ counted as (
     group by
         published_at,
         run_id,
-        mlflow_run_id,
-        model_version,
-        dataset_id,
         replaced_at,
         known_until,
         arm,
         rank,
         reason
 
+),
+
+described as (
+
+    -- After the counting: grouped by, these texts would be compared for each of millions of rows.
+    select
+        counted.published_at as published_at,
+        counted.run_id as run_id,
+        if(
+            counted.arm = 'challenger',
+            publications.params['challenger_run_id'],
+            publications.mlflow_run_id
+        ) as mlflow_run_id,
+        accurateCastOrNull(
+            if(
+                counted.arm = 'challenger',
+                publications.params['challenger_version'],
+                publications.model_version
+            ),
+            'UInt32'
+        ) as model_version,
+        publications.dataset_id as dataset_id,
+        counted.replaced_at as replaced_at,
+        counted.arm as arm,
+        counted.rank as rank,
+        counted.reason as reason,
+        counted.list_count as list_count,
+        {%- for name in windows %}
+            counted.shown_within_{{ name }} as shown_within_{{ name }},
+        {%- endfor %}
+        {%- for name in windows %}
+            counted.hits_within_{{ name }} as hits_within_{{ name }},
+        {%- endfor %}
+        counted.hits_while_live as hits_while_live,
+        {%- for name in windows %}
+            counted.popular_hits_within_{{ name }} as popular_hits_within_{{ name }},
+        {%- endfor %}
+        counted.is_final as is_final
+    from counted
+    inner join publications
+        on
+            counted.published_at = publications.published_at
+            and counted.run_id = publications.run_id
+
 )
 
-select * from counted
+select * from described

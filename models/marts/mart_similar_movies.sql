@@ -14,7 +14,14 @@ similar_movies as (
 
 movies as (
 
-    select * from {{ ref('mart_movies') }}
+    -- Arrays of plain text: a join puts them into rows ten times as fast as LowCardinality.
+    select
+        movie_id,
+        title,
+        label,
+        cast(genres, 'Array(String)') as genres,
+        genre_list
+    from {{ ref('mart_movies') }}
 
 ),
 
@@ -25,11 +32,11 @@ joined as (
         similar_movies.rank as rank,
         movies.title as title,
         movies.label as label,
-        movies.genres as genres,
+        cast(movies.genres, 'Array(LowCardinality(String))') as genres,
         similar_movies.similar_movie_id as similar_movie_id,
         neighbours.title as similar_title,
         neighbours.label as similar_label,
-        neighbours.genres as similar_genres,
+        cast(neighbours.genres, 'Array(LowCardinality(String))') as similar_genres,
         neighbours.genre_list as similar_genre_list,
         similar_movies.cosine as cosine
     from similar_movies

@@ -13,7 +13,14 @@ interactions as (
 
 movies as (
 
-    select * from {{ ref('mart_movies') }}
+    -- Arrays of plain text: a join puts them into rows ten times as fast as LowCardinality.
+    select
+        movie_id,
+        title,
+        label,
+        cast(genres, 'Array(String)') as genres,
+        genre_list
+    from {{ ref('mart_movies') }}
 
 ),
 
@@ -24,7 +31,7 @@ named as (
         interactions.movie_id as movie_id,
         movies.title as title,
         movies.label as label,
-        movies.genres as genres,
+        cast(movies.genres, 'Array(LowCardinality(String))') as genres,
         movies.genre_list as genre_list,
         interactions.interaction_score as interaction_score,
         interactions.rating as rating,
