@@ -30,6 +30,13 @@ ROWS = 128
 """Rows that descend together: with k = 80 their factors still fit the first-level cache."""
 
 
+OFFSETS, INTS, FLOATS = (
+    types.Array(of, 1, "C", readonly=True) for of in (types.int64, types.int32, types.float32)
+)
+"""What is only read may be read-only: it may be what another task has made."""
+FACTORS = types.float32[:, ::1]
+
+
 class Lanes(types.Type):  # type: ignore[misc]
     """A vector of :data:`WIDTH` float32."""
 
@@ -101,7 +108,7 @@ def plus_times(typing: Any, lanes: Any, factor: Any, others: Any) -> Any:  # noq
     return LANES(LANES, types.float32, LANES), generate
 
 
-@compiled("void(i8[::1], i4[::1], f4[::1], f4[:, ::1], f4[:, ::1])")
+@compiled(types.void(OFFSETS, INTS, FLOATS, FACTORS, FACTORS))
 def add_up_users(
     indptr: Offsets, indices: Ints, data: Floats, movies: Floats, sums: Floats
 ) -> None:
@@ -119,7 +126,7 @@ def add_up_users(
             store(sums, u * units + unit, total)
 
 
-@compiled("void(i8[::1], i8[::1], i4[::1], f4[::1], f4[:, ::1], f4[:, ::1])")
+@compiled(types.void(OFFSETS, OFFSETS, INTS, FLOATS, FACTORS, FACTORS))
 def add_up_movies(
     begin: Offsets, end: Offsets, indices: Ints, data: Floats, users: Floats, sums: Floats
 ) -> None:
@@ -133,7 +140,7 @@ def add_up_movies(
                 store(sums, at, plus_times(load(sums, at), data[c], theirs))
 
 
-@compiled("void(i8[::1], i4[::1], i4[::1], i8[:, ::1])")
+@compiled(types.void(OFFSETS, INTS, INTS, types.int64[:, ::1]))
 def find_cuts(indptr: Offsets, indices: Ints, bounds: Ints, cuts: Offsets) -> None:
     """Set ``cuts[b, u]`` to the first cell of a user whose movie is at or after ``bounds[b]``."""
     for u in range(indptr.size - 1):
