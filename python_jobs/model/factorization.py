@@ -150,6 +150,8 @@ def _nearest(rows: csr_matrix, H: NDArray[np.float32], alpha: float) -> NDArray[
     from python_jobs.model.fold_in_kernel import fold_in_users
 
     tall = H.astype(np.float64)
+    # In rows of movies: SciPy would make a copy of that for every span.
+    wide = np.ascontiguousarray(tall.T)
     W = np.empty((rows.shape[0], H.shape[0]), np.float32)
     with one_blas_thread():
         gram = tall @ tall.T
@@ -157,7 +159,7 @@ def _nearest(rows: csr_matrix, H: NDArray[np.float32], alpha: float) -> NDArray[
     gram[np.diag_indices_from(gram)] += alpha * H.shape[1]
 
     def solve(span: slice) -> None:
-        targets = np.ascontiguousarray(rows[span] @ tall.T)
+        targets = np.ascontiguousarray(rows[span] @ wide)
         found = np.zeros_like(targets)
         fold_in_users(found, gram, targets, FOLD_IN_ITERATIONS, FOLD_IN_TOLERANCE)
         W[span] = found
