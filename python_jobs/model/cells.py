@@ -1,8 +1,7 @@
 """The cells of a matrix as compiled loops read them, shared out among threads.
 
 Users are shared out for V Hᵀ, and movies for Vᵀ W, so that every sum is made of the same cells in
-the same order for any number of threads. A user's cells are sorted by movie: those of a thread's
-movies lie side by side, and no copy by movies is needed.
+the same order for any number of threads.
 """
 
 from __future__ import annotations
@@ -11,12 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.model.descent_kernel import WIDTH, add_up_movies, add_up_users, find_cuts
+from python_jobs.compiled import side_by_side
+from python_jobs.model.descent_kernel import (
+    WIDTH,
+    add_up_movies,
+    add_up_users,
+    copy_cells,
+    find_cells,
+)
 from python_jobs.threads import thread_count
 
 if TYPE_CHECKING:
@@ -34,46 +40,64 @@ LINE = 64
 """Bytes of a line of the cache: rows of factors that begin with one are read a third faster."""
 
 
+class Rows(NamedTuple):
+    """Cells, user after user, as in CSR."""
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    data: Floats
+
+
 @dataclass(frozen=True)
 class Cells:
     """V, and who reads what of it."""
 
     shape: tuple[int, int]
     threads: int
-    indptr: NDArray[np.int64]
-    indices: NDArray[np.int32]
-    data: Floats
+    rows: Rows
     spans: Sequence[slice]
     """Users with about as many cells each."""
-    cuts: NDArray[np.int64]
-    """Movies with about as many cells each: those of the b-th thread are in the cells from
-    ``cuts[b]`` to before ``cuts[b + 1]`` of each user."""
+    by_movies: Sequence[Rows]
+    """The cells of some of the movies each, about as many: with several threads a second copy, since
+    a thread that skips what others read is a third slower."""
 
     @classmethod
     def of(cls, matrix: csr_matrix) -> Cells:
-        """Share out a float32 CSR matrix with sorted indices, whose memory it shares."""
+        """Share out a float32 CSR matrix with sorted indices, whose memory :attr:`rows` are."""
         threads = thread_count() if matrix.nnz >= WORTH_IT else 1
-        indptr = np.require(matrix.indptr, np.int64, "CA")
-        indices = np.require(matrix.indices, np.int32, "CA")
-        seen = np.bincount(indices[::LOOKED_AT], minlength=matrix.shape[1])
-        bounds = np.array(_bounds(np.append(0, np.cumsum(seen)), threads), np.int32)
-        cuts = np.empty((bounds.size, matrix.shape[0]), np.int64)
-        find_cuts(indptr, indices, bounds, cuts)
-        spans = [slice(*ends) for ends in pairwise(_bounds(indptr, threads * SPANS))]
-        data = np.require(matrix.data, np.float32, "CA")
-        return cls(matrix.shape, threads, indptr, indices, data, spans, cuts)
+        rows = Rows(
+            np.require(matrix.indptr, np.int64, "CA"),
+            np.require(matrix.indices, np.int32, "CA"),
+            np.require(matrix.data, np.float32, "CA"),
+        )
+        spans = [slice(*ends) for ends in pairwise(_bounds(rows.indptr, threads * SPANS))]
+        if threads == 1:
+            return cls(matrix.shape, 1, rows, spans, [rows])
+        seen = np.bincount(rows.indices[::LOOKED_AT], minlength=matrix.shape[1])
+        bounds = pairwise(_bounds(np.append(0, np.cumsum(seen)), threads))
+        by_movies = list(side_by_side(partial(_of_movies, rows), list(bounds)))
+        return cls(matrix.shape, threads, rows, spans, by_movies)
 
     def add_up_users(self, span: slice, movies: Floats, sums: Floats) -> None:
         """Set the span's rows of sums to those of V × movies; both are padded."""
-        ends = self.indptr[span.start : span.stop + 1]
-        add_up_users(ends, self.indices, self.data, movies, sums[span])
+        indptr, indices, data = self.rows
+        add_up_users(indptr[span.start : span.stop + 1], indices, data, movies, sums[span])
 
     def movie_sums(self, users: Floats, sums: Floats) -> list[Callable[[], None]]:
         """Return the pieces of work that add Vᵀ × users to sums; both are padded."""
-        return [
-            partial(add_up_movies, begin, end, self.indices, self.data, users, sums)
-            for begin, end in pairwise(self.cuts)
-        ]
+        return [partial(add_up_movies, *rows, users, sums) for rows in self.by_movies]
+
+
+def _of_movies(rows: Rows, movies: tuple[int, int]) -> Rows:
+    """Return a copy of the cells of the movies from the first to before the second."""
+    users = rows.indptr.size - 1
+    begin, counts = np.empty(users, np.int64), np.empty(users, np.int64)
+    find_cells(rows.indptr, rows.indices, *movies, begin, counts)
+    indptr = np.append(0, np.cumsum(counts))
+    cells = int(indptr[-1])
+    found = Rows(indptr, np.empty(cells, np.int32), np.empty(cells, np.float32))
+    copy_cells(begin, indptr, rows.indices, rows.data, found.indices, found.data)
+    return found
 
 
 def padded(factors: Floats) -> Floats:

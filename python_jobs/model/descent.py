@@ -80,7 +80,7 @@ def descended(matrix: csr_matrix, W: Floats, H: Floats, max_iter: int, alpha: fl
                 break
         together(partial(cells.add_up_users, span, of_movies, user_sums) for span in cells.spans)
     W, Ht = np.ascontiguousarray(of_users[:, :k]), of_movies[:, :k]
-    error = _error(cells.data, W, Ht, user_sums[:, :k])
+    error = _error(cells.rows.data, W, Ht, user_sums[:, :k])
     return Descended(W, np.ascontiguousarray(Ht.T), iteration, error)
 
 

@@ -126,29 +126,45 @@ def add_up_users(
             store(sums, u * units + unit, total)
 
 
-@compiled(types.void(OFFSETS, OFFSETS, INTS, FLOATS, FACTORS, FACTORS))
+@compiled(types.void(OFFSETS, INTS, FLOATS, FACTORS, FACTORS))
 def add_up_movies(
-    begin: Offsets, end: Offsets, indices: Ints, data: Floats, users: Floats, sums: Floats
+    indptr: Offsets, indices: Ints, data: Floats, users: Floats, sums: Floats
 ) -> None:
-    """Add Vᵀ × users to sums, of the cells from begin to before end of each user; padded."""
+    """Add Vᵀ × users to sums; both are padded. V may have some of the movies' cells only."""
     units = users.shape[1] // WIDTH
     for u in range(users.shape[0]):
         for unit in range(units):
             theirs = load(users, u * units + unit)
-            for c in range(np.uint64(begin[u]), np.uint64(end[u])):
+            for c in range(np.uint64(indptr[u]), np.uint64(indptr[u + 1])):
                 at = np.int64(indices[c]) * units + unit
                 store(sums, at, plus_times(load(sums, at), data[c], theirs))
 
 
-@compiled(types.void(OFFSETS, INTS, INTS, types.int64[:, ::1]))
-def find_cuts(indptr: Offsets, indices: Ints, bounds: Ints, cuts: Offsets) -> None:
-    """Set ``cuts[b, u]`` to the first cell of a user whose movie is at or after ``bounds[b]``."""
-    for u in range(indptr.size - 1):
-        c = indptr[u]
-        for b in range(bounds.size):
-            while c < indptr[u + 1] and indices[c] < bounds[b]:
-                c += 1
-            cuts[b, u] = c
+@compiled(types.void(OFFSETS, INTS, types.int64, types.int64, types.int64[::1], types.int64[::1]))
+def find_cells(
+    indptr: Offsets, indices: Ints, first: int, after: int, begin: Offsets, counts: Offsets
+) -> None:
+    """Find each user's cells of the movies from first to before after: where, and how many."""
+    for u in range(begin.size):
+        c, end = indptr[u], indptr[u + 1]
+        while c < end and indices[c] < first:
+            c += 1
+        begin[u] = c
+        while c < end and indices[c] < after:
+            c += 1
+        counts[u] = c - begin[u]
+
+
+@compiled(types.void(OFFSETS, OFFSETS, INTS, FLOATS, types.int32[::1], types.float32[::1]))
+def copy_cells(
+    begin: Offsets, indptr: Offsets, indices: Ints, data: Floats, to: Ints, values: Floats
+) -> None:
+    """Copy each user's cells from where they begin to where ``indptr`` has them."""
+    for u in range(begin.size):
+        c = begin[u]
+        for at in range(indptr[u], indptr[u + 1]):
+            to[at], values[at] = indices[c], data[c]
+            c += 1
 
 
 @compiled("void(f4[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, ::1], i8)")

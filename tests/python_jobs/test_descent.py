@@ -90,19 +90,21 @@ def test_the_products_are_scipys(users, movies, density, k):
     assert not user_sums[:, k:].any()
 
 
-def test_cells_are_shared_out_and_not_copied(threads):
+def test_cells_are_shared_out(threads):
     matrix = make(400, 300)
     of = Cells.of(matrix)
-    assert np.shares_memory(of.data, matrix.data)
-    assert np.shares_memory(of.indices, matrix.indices)
+    assert np.shares_memory(of.rows.data, matrix.data)
+    assert np.shares_memory(of.rows.indices, matrix.indices)
     assert [span.start for span in of.spans[1:]] == [span.stop for span in of.spans[:-1]]
-    each = [of.indptr[span.stop] - of.indptr[span.start] for span in of.spans]
+    each = [of.rows.indptr[span.stop] - of.rows.indptr[span.start] for span in of.spans]
     assert sum(each) == matrix.nnz
     assert max(each) < 1.5 * matrix.nnz / len(of.spans)
-    each = np.diff(of.cuts.sum(axis=1))
+    each = [rows.data.size for rows in of.by_movies]
     assert sum(each) == matrix.nnz
     assert len(each) == threads
     assert max(each) < 1.2 * matrix.nnz / threads
+    if threads == 1:
+        assert of.by_movies[0] is of.rows
 
 
 def test_rows_of_factors_begin_with_a_line_of_the_cache():
