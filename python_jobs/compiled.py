@@ -16,6 +16,8 @@ R = TypeVar("R")
 
 FOR_KERNELS: tuple[Literal["C", "A", "W"], ...] = ("C", "A", "W")
 """What an array must be: numba compiles once more for what is strided, unaligned or read-only."""
+READ_ONLY: tuple[Literal["C", "A"], ...] = ("C", "A")
+"""The same for what a loop takes read-only, as what another task has made is."""
 USERS_PER_SPAN = 128
 """Few enough to share the cache and to level out heavy users, many enough to pay for a call."""
 
@@ -29,9 +31,9 @@ def compiled(*signature: object) -> Callable[[F], F]:
     Parameters
     ----------
     signature
-        The types it takes, as numba has or spells them, for a function that is called from Python: it is
-        then compiled or loaded when its module is imported, with the rest of the compiler, and not
-        in the middle of the work. Without one, when it is first called.
+        The types it takes, as numba has or spells them, for a function that is called from Python:
+        it is then compiled or loaded when its module is imported, with the rest of the compiler,
+        and not in the middle of the work. Without one, when it is first called.
     """
 
     def compile_it(function: F) -> F:

@@ -20,6 +20,7 @@ from python_jobs.model.factorization import one_blas_thread
 
 Floats = NDArray[np.float32]
 
+
 @dataclass(frozen=True)
 class Sums:
     """What H is updated from; that of two partitions together is the sum of both."""

@@ -86,9 +86,7 @@ def assess(
     judge = Judge(holdout, genres)
     return Assessment(
         model=_judged(judge, fitted.W, fitted.H, settings.diversity),
-        baselines={
-            name: _judged(judge, *fit(holdout.train)) for name, fit in baselines.items()
-        },
+        baselines={name: _judged(judge, *fit(holdout.train)) for name, fit in baselines.items()},
         H=fitted.H,
         P=fitted.P,
         started_at=None if start is None else _evaluate_start(start, settings, judge),

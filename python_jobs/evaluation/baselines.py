@@ -95,12 +95,12 @@ def right_vectors(gram_times: GramTimes, movies: int, rank: int) -> Doubles:
 
 def gram_of(scores: csr_matrix) -> GramTimes:
     """Return what multiplies RᵀR with a vector, on all cores, with the same bits for any number."""
-    from python_jobs.compiled import side_by_side
+    from python_jobs.compiled import READ_ONLY, side_by_side
     from python_jobs.evaluation.gram_kernel import add_gram_times
 
-    indptr = np.require(scores.indptr, np.int64, "CA")
-    indices = np.require(scores.indices, np.int32, "CA")
-    data = np.require(scores.data, np.float32, "CA")
+    indptr = np.require(scores.indptr, np.int64, READ_ONLY)
+    indices = np.require(scores.indices, np.int32, READ_ONLY)
+    data = np.require(scores.data, np.float32, READ_ONLY)
     parts = min(PARTS, 1 + scores.nnz // CELLS_PER_PART)
     bounds = np.searchsorted(indptr, np.linspace(0, scores.nnz, parts + 1)[1:-1])
     spans = list(pairwise([0, *bounds.tolist(), scores.shape[0]]))
@@ -113,7 +113,7 @@ def gram_of(scores: csr_matrix) -> GramTimes:
             add_gram_times(indptr[span[0] : span[1] + 1], indices, data, vector, found)
             return found
 
-        return np.sum(list(side_by_side(product, spans)), axis=0)
+        return np.asarray(np.sum(list(side_by_side(product, spans)), axis=0))
 
     return gram_times
 

@@ -117,9 +117,7 @@ def short_head(counts: NDArray[np.integer]) -> NDArray[np.bool_]:
     return head
 
 
-def of_genres(
-    lists: Lists, histories: NDArray[np.float64], genres: csr_matrix
-) -> dict[str, float]:
+def of_genres(lists: Lists, histories: NDArray[np.float64], genres: csr_matrix) -> dict[str, float]:
     """Return ``intra_list_diversity`` (0–1) and ``genre_miscalibration`` (nats, from 0).
 
     Parameters

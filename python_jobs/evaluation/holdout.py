@@ -125,17 +125,16 @@ def _split(
     protocol: Protocol,
 ) -> Holdout:
     """Hold out of each user so many interactions with the greatest keys, of equal ones the last."""
-    from python_jobs.compiled import side_by_side
+    from python_jobs.compiled import READ_ONLY, side_by_side
     from python_jobs.evaluation.holdout_kernel import split_users
 
-    if keys.dtype == np.float32:
-        # Not negative, so that their bits are in the order of the numbers.
-        keys = keys.view(np.int32)
+    # Numbers from 0: their bits are in the order of the numbers.
+    whole = keys.view(np.int32) if keys.dtype == np.float32 else keys
     indptr, ordered, times = (
-        np.require(each, np.int64, "CA") for each in (matrix.indptr, keys, timestamps)
+        np.require(each, np.int64, READ_ONLY) for each in (matrix.indptr, whole, timestamps)
     )
-    indices = np.require(matrix.indices, np.int32, "CA")
-    data = np.require(matrix.data, np.float32, "CA")
+    indices = np.require(matrix.indices, np.int32, READ_ONLY)
+    data = np.require(matrix.data, np.float32, READ_ONLY)
     test_indptr = np.append(0, np.cumsum(held_out))
     train_indptr = indptr - test_indptr
     train, train_indices = (np.empty(train_indptr[-1], of) for of in (np.float32, np.int32))
@@ -143,9 +142,22 @@ def _split(
     train_times = np.empty(train_indptr[-1], np.int64)
 
     def split(users: slice) -> None:
-        starts = (each[users.start : users.stop + 1] for each in (indptr, train_indptr, test_indptr))
-        given = ordered, times, held_out[users], indices, data
-        split_users(*starts, *given, train_indices, train, train_times, test_indices, test)
+        rows = slice(users.start, users.stop + 1)
+        split_users(
+            indptr[rows],
+            train_indptr[rows],
+            test_indptr[rows],
+            ordered,
+            times,
+            held_out[users],
+            indices,
+            data,
+            train_indices,
+            train,
+            train_times,
+            test_indices,
+            test,
+        )
 
     users = matrix.shape[0]
     ends = [*range(0, users, USERS_PER_SPAN), users]

@@ -19,7 +19,7 @@ LONGS, INTS, FLOATS = (
 
 
 @compiled()
-def nth(keys: Offsets, count: int, n: int) -> int:
+def nth(keys: Offsets, count: int, n: int) -> np.int64:
     """Return the n-th least of the first so many keys, from 0; they are reordered. Quickselect."""
     low, high = 0, count - 1
     while low < high:
@@ -40,7 +40,7 @@ def nth(keys: Offsets, count: int, n: int) -> int:
             low = i
         else:
             break
-    return keys[n]
+    return np.int64(keys[n])
 
 
 @compiled(

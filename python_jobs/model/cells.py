@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.compiled import side_by_side
+from python_jobs.compiled import READ_ONLY, side_by_side
 from python_jobs.model.descent_kernel import (
     WIDTH,
     add_up_movies,
@@ -58,17 +58,17 @@ class Cells:
     spans: Sequence[slice]
     """Users with about as many cells each."""
     by_movies: Sequence[Rows]
-    """The cells of some of the movies each, about as many: with several threads a second copy, since
-    a thread that skips what others read is a third slower."""
+    """The cells of some of the movies each, about as many: with several threads a second copy,
+    since a thread that skips what others read is a third slower."""
 
     @classmethod
     def of(cls, matrix: csr_matrix) -> Cells:
         """Share out a float32 CSR matrix with sorted indices, whose memory :attr:`rows` are."""
         threads = thread_count() if matrix.nnz >= WORTH_IT else 1
         rows = Rows(
-            np.require(matrix.indptr, np.int64, "CA"),
-            np.require(matrix.indices, np.int32, "CA"),
-            np.require(matrix.data, np.float32, "CA"),
+            np.require(matrix.indptr, np.int64, READ_ONLY),
+            np.require(matrix.indices, np.int32, READ_ONLY),
+            np.require(matrix.data, np.float32, READ_ONLY),
         )
         spans = [slice(*ends) for ends in pairwise(_bounds(rows.indptr, threads * SPANS))]
         if threads == 1:

@@ -70,7 +70,10 @@ def descended(matrix: csr_matrix, W: Floats, H: Floats, max_iter: int, alpha: fl
             gram = ridged(gram_of(of_movies, k), alpha * movies)
             together(user_halves(cells, of_users, of_movies, gram, user_sums, slopes))
             movie_sums[:] = 0
-            beside = [partial(gram_of, of_users, k), partial(total, slopes)]
+            beside: list[Callable[[], Any]] = [
+                partial(gram_of, of_users, k),
+                partial(total, slopes),
+            ]
             gram, violation, *_ = together([*beside, *cells.movie_sums(of_users, movie_sums)])
             descend(of_movies, ridged(gram, alpha * users), movie_sums, movie_slopes, 0)
             violation += total(movie_slopes)

@@ -1,10 +1,10 @@
 """The compiled loops of NMF: products of the stored cells with factors, and coordinate descent.
 
 Each sum is made in the order in which SciPy and scikit-learn make it, without fused multiply-adds,
-so that the factors have scikit-learn's bits. What is faster is that :data:`WIDTH` features of a cell,
-and the same feature of many rows, are computed at a time. For the first, factors lie in rows that
-are padded with zeros to a multiple of that. The compiler does not find it out by itself, so that a
-vector of numbers is a type of its own here.
+so that the factors have scikit-learn's bits. What is faster is that :data:`WIDTH` features of a
+cell, and the same feature of many rows, are computed at a time. For the first, factors lie in rows
+that are padded with zeros to a multiple of that. The compiler does not find it out by itself, so
+that a vector of numbers is a type of its own here.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def add_up_users(
 ) -> None:
     """Set sums to V × movies, row by row; both are padded. ``indptr`` may be of some of the users.
 
-    An index is taken as unsigned, since one that may count from the end costs a comparison.
+    Cells are counted unsigned, since an index that may count from the end costs a comparison.
     """
     units = movies.shape[1] // WIDTH
     for u in range(sums.shape[0]):
@@ -168,9 +168,7 @@ def copy_cells(
 
 
 @compiled("void(f4[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, ::1], i8)")
-def descend(
-    factors: Floats, gram: Floats, targets: Floats, violations: Floats, first: int
-) -> None:
+def descend(factors: Floats, gram: Floats, targets: Floats, violations: Floats, first: int) -> None:
     """Improve rows of factors in place, as scikit-learn's ``_update_cdnmf_fast`` does.
 
     Parameters
@@ -204,9 +202,7 @@ def descend(
             moved, size = x[f], violations[f]
             for i in range(count):
                 slope = gradient[i]
-                size[first + start + i] = abs(
-                    min(slope, np.float32(0)) if moved[i] == 0 else slope
-                )
+                size[first + start + i] = abs(min(slope, np.float32(0)) if moved[i] == 0 else slope)
             if hessian != 0:
                 for i in range(count):
                     moved[i] = max(moved[i] - gradient[i] / hessian, np.float32(0))
@@ -216,7 +212,7 @@ def descend(
 
 
 @compiled("f4(f4[:, ::1])")
-def total(violations: Floats) -> float:
+def total(violations: Floats) -> np.float32:
     """Add them up in float32, one after the other: when the fit ends depends on it."""
     found = np.float32(0)
     for f in range(violations.shape[0]):

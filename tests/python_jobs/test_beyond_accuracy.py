@@ -30,9 +30,7 @@ MOVIES, GENRES = 15, 4
 REFERENCE = Path(__file__).parent / "reference" / "rectools_metrics.json"
 
 
-def of_all(
-    lists: NDArray[np.int32], history: csr_matrix, genres: csr_matrix
-) -> dict[str, float]:
+def of_all(lists: NDArray[np.int32], history: csr_matrix, genres: csr_matrix) -> dict[str, float]:
     counts = np.bincount(history.indices, minlength=history.shape[1])
     active = int(np.count_nonzero(np.diff(history.indptr)))
     of_movies = of_popularity(lists, counts, active)

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
-from python_jobs.distributed.fit import TOLERANCE, Fitted, fit
+from python_jobs.distributed.fit import Fitted, fit
 from python_jobs.distributed.fit_tasks import size_of
 from python_jobs.distributed.half_steps import (
     Sums,
@@ -31,6 +31,7 @@ from python_jobs.distributed.start import (
 )
 from python_jobs.errors import UserError
 from python_jobs.model.cells import Cells
+from python_jobs.model.descent import TOLERANCE
 from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings
 from tests.python_jobs.here import Here, Made
