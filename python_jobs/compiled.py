@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numba
 
@@ -14,11 +14,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 R = TypeVar("R")
 
+FOR_KERNELS: tuple[Literal["C", "A", "W"], ...] = ("C", "A", "W")
+"""What an array must be: numba compiles once more for what is strided, unaligned or read-only."""
+READ_ONLY: tuple[Literal["C", "A"], ...] = ("C", "A")
+"""The same for what a loop takes read-only, as what another task has made is."""
 USERS_PER_SPAN = 128
 """Few enough to share the cache and to level out heavy users, many enough to pay for a call."""
 
 
-def compiled(*signature: str) -> Callable[[F], F]:
+def compiled(*signature: object) -> Callable[[F], F]:
     """Compile with numba; keep the result on disk wherever a directory can be written.
 
     What is kept is checked against the file of the function only: whatever compiled functions it
@@ -27,9 +31,9 @@ def compiled(*signature: str) -> Callable[[F], F]:
     Parameters
     ----------
     signature
-        The types it takes, as numba spells them, for a function that is called from Python: it is
-        then compiled or loaded when its module is imported, with the rest of the compiler, and not
-        in the middle of the work. Without one, when it is first called.
+        The types it takes, as numba has or spells them, for a function that is called from Python:
+        it is then compiled or loaded when its module is imported, with the rest of the compiler,
+        and not in the middle of the work. Without one, when it is first called.
     """
 
     def compile_it(function: F) -> F:

@@ -29,14 +29,13 @@ from python_jobs.distributed.fit_tasks import (
     violation_of,
 )
 from python_jobs.distributed.start import mean_of, scale_of, states_of
-from python_jobs.model.factorization import as_one_model, new_model
+from python_jobs.model.descent import TOLERANCE
+from python_jobs.model.factorization import as_fitted, as_one_model, new_model
 from python_jobs.model.settings import Settings, choose_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOLERANCE = 1e-4
-"""Share of the first violation at which scikit-learn's solver ends."""
 SPREAD_EVERY = 10
 """Iterations after which everything is held twice: a dead worker's are replayed since then."""
 
@@ -131,7 +130,8 @@ def fit(
             on_iteration()
         (Ht,) = cluster.results([place.Ht])
         model = new_model(settings, rank, member, settings.init)
-        models.append(_as_fitted(model, Ht.factors, place, _error(cluster, ready, place)))
+        error = _error(cluster, ready, place)
+        models.append(as_fitted(model, Ht.factors.T, place.iteration, error))
         members.append(place.W)
     W = [
         cluster.submit(at, stacked, ready[at], settings, *(W[at] for W in members))
@@ -148,18 +148,6 @@ def fit(
         iterations=iterations,
         converged=iterations < settings.max_iter,
     )
-
-
-def _as_fitted(model: Any, Ht: NDArray[np.float32], place: Place, error: float) -> Any:
-    """Return an NMF as its own ``fit`` would have left it."""
-    movies, rank = Ht.shape
-    model.components_ = np.ascontiguousarray(Ht.T)
-    model.n_iter_ = place.iteration
-    model.n_components_ = model._n_components = rank
-    model._beta_loss = 2
-    model.n_features_in_ = movies
-    model.reconstruction_err_ = error
-    return model
 
 
 def _mean(

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.distributed.half_steps import (
-    Blocks,
     Moved,
     Sums,
     movie_step,
     sums_of,
+    times,
     user_step,
 )
 from python_jobs.distributed.start import (
@@ -23,6 +23,7 @@ from python_jobs.distributed.start import (
     start_of_movies,
     start_of_users,
 )
+from python_jobs.model.cells import Cells
 from python_jobs.model.factorization import scale_users, stack_users
 from python_jobs.model.settings import Settings
 from python_jobs.model.weighting import require_finite
@@ -44,7 +45,7 @@ class Size(NamedTuple):
 class Prepared:
     """A partition as all iterations of a fit need it."""
 
-    V: Blocks
+    V: Cells
     """Scaled scores."""
     cells: Floats
     """All of them, in order."""
@@ -80,9 +81,9 @@ def size_of(matrix: csr_matrix) -> Size:
 
 
 def prepared(matrix: csr_matrix, settings: Settings) -> Prepared:
-    """Scale each user's weighed scores, and cut them for the products."""
+    """Scale each user's weighed scores, and share its cells out for the products."""
     scaled, norms = scale_users(matrix, settings)
-    return Prepared(Blocks.of(scaled), scaled.data, norms)
+    return Prepared(Cells.of(scaled), scaled.data, norms)
 
 
 def mean_pieces(part: Prepared, first: int, total: int, users: int, movies: int) -> list[Piece]:
@@ -128,7 +129,7 @@ def violation_of(movies: Moved) -> float:
 def errors_of(part: Prepared, users: Moved, movies: Moved) -> Errors:
     """Return the partition's part of the distance of one member from the scaled scores."""
     cells, W = part.cells.astype(np.float64), users.factors.astype(np.float64)
-    cross = float(np.sum(part.V.times(movies.factors).astype(np.float64) * W))
+    cross = float(np.sum(times(part.V, movies.factors).astype(np.float64) * W))
     return Errors(float(cells @ cells), cross, W.T @ W)
 
 

@@ -7,52 +7,18 @@ so that it is the model of one process; what differs is the order in which float
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.model.cells import Cells, padded, padded_zeros
+from python_jobs.model.descent import gram_of, ridged, user_halves, working_together
+from python_jobs.model.descent_kernel import descend
 from python_jobs.model.factorization import one_blas_thread
-from python_jobs.model.threaded_matrix import WORTH_IT, transposed_blocks, user_blocks
-from python_jobs.threads import thread_count
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 Floats = NDArray[np.float32]
-
-ROWS_PER_SUM = 4_096
-"""Rows whose violations scikit-learn adds up in float32, where a sum near 1e9 stands still; the
-sums of these are added in float64. A row has the same bits in any company."""
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """A partition's V, cut so that both products use all cores; with the bits of one core."""
-
-    shape: tuple[int, int]
-    by_users: Sequence[Any]
-    """Blocks of V, one below the other."""
-    by_movies: Sequence[Any]
-    """Blocks of Vᵀ, one below the other."""
-
-    @classmethod
-    def of(cls, matrix: csr_matrix) -> Blocks:
-        """Cut a CSR matrix with sorted indices, users × movies; it may have no users."""
-        threads = thread_count() if matrix.nnz >= WORTH_IT else 1
-        if threads == 1:
-            return cls(matrix.shape, [matrix], [matrix.transpose()])
-        return cls(matrix.shape, user_blocks(matrix, threads), transposed_blocks(matrix, threads))
-
-    def times(self, Ht: Floats) -> Floats:
-        """Return V × Hᵀ, users × k."""
-        return _product(self.by_users, Ht)
-
-    def transposed_times(self, W: Floats) -> Floats:
-        """Return Vᵀ × W, movies × k."""
-        return _product(self.by_movies, W)
 
 
 @dataclass(frozen=True)
@@ -80,7 +46,7 @@ class Moved:
     """How far they were from the best before: scikit-learn's projected gradient."""
 
 
-def user_step(V: Blocks, W: Floats, Ht: Floats, ridge: float) -> Moved:
+def user_step(V: Cells, W: Floats, Ht: Floats, ridge: float) -> Moved:
     """Return the partition's new W.
 
     Parameters
@@ -94,17 +60,30 @@ def user_step(V: Blocks, W: Floats, Ht: Floats, ridge: float) -> Moved:
     ridge
         What regularisation adds to the diagonal of HHᵀ: alpha × movies, from 0.
     """
-    W, Ht = np.array(W, np.float32, order="C"), np.ascontiguousarray(Ht)
-    with one_blas_thread():
-        violation = _descend(W, _ridged(Ht.T @ Ht, ridge), V.times(Ht))
-    return Moved(W, violation)
+    users, k = W.shape
+    of_users, of_movies = padded(W), padded(Ht)
+    sums, slopes = padded_zeros(users, k), np.empty((k, users), np.float32)
+    with one_blas_thread(), working_together(V.threads) as together:
+        gram = ridged(gram_of(of_movies, k), ridge)
+        together(user_halves(V, of_users, of_movies, gram, sums, slopes))
+    return Moved(np.ascontiguousarray(of_users[:, :k]), _violation(slopes))
 
 
-def sums_of(V: Blocks, users: Moved) -> Sums:
+def times(V: Cells, Ht: Floats) -> Floats:
+    """Return V × Hᵀ, users × k."""
+    of_movies, sums = padded(Ht), padded_zeros(V.shape[0], Ht.shape[1])
+    with working_together(V.threads) as together:
+        together(partial(V.add_up_users, span, of_movies, sums) for span in V.spans)
+    return sums[:, : Ht.shape[1]]
+
+
+def sums_of(V: Cells, users: Moved) -> Sums:
     """Return the partition's part of the sums."""
-    W = users.factors
-    with one_blas_thread():
-        return Sums(V.transposed_times(W), W.T @ W, users.violation)
+    k = users.factors.shape[1]
+    of_users, sums = padded(users.factors), padded_zeros(V.shape[1], k)
+    with one_blas_thread(), working_together(V.threads) as together:
+        gram, *_ = together([partial(gram_of, of_users, k), *V.movie_sums(of_users, sums)])
+    return Sums(np.ascontiguousarray(sums[:, :k]), gram, users.violation)
 
 
 def movie_step(Ht: Floats, sums: Sums, ridge: float) -> Moved:
@@ -119,36 +98,12 @@ def movie_step(Ht: Floats, sums: Sums, ridge: float) -> Moved:
     ridge
         Alpha × the number of all users, from 0.
     """
-    Ht = np.array(Ht, np.float32, order="C")
-    violation = _descend(Ht, _ridged(sums.WtW, ridge), np.array(sums.VtW, order="C"))
-    return Moved(Ht, sums.violation + violation)
+    movies, k = Ht.shape
+    of_movies, slopes = padded(Ht), np.empty((k, movies), np.float32)
+    descend(of_movies, ridged(sums.WtW, ridge), padded(sums.VtW), slopes, 0)
+    return Moved(np.ascontiguousarray(of_movies[:, :k]), sums.violation + _violation(slopes))
 
 
-def _ridged(gram: Floats, ridge: float) -> Floats:
-    gram = np.array(gram, order="C")
-    if ridge:
-        gram.flat[:: gram.shape[0] + 1] += ridge
-    return gram
-
-
-def _descend(factors: Floats, gram: Floats, targets: Floats) -> float:
-    """Improve the factors in place, row by row; return the violation, added up in float64."""
-    # Private, and the same since 0.17; the tests hold it against NMF.
-    from sklearn.decomposition._cdnmf_fast import _update_cdnmf_fast
-
-    from python_jobs.compiled import side_by_side
-
-    order = np.arange(factors.shape[1], dtype=np.intp)
-    starts = range(0, factors.shape[0], ROWS_PER_SUM)
-    spans = [slice(start, start + ROWS_PER_SUM) for start in starts]
-
-    def descend(span: slice) -> float:
-        return float(_update_cdnmf_fast(factors[span], gram, targets[span], order))
-
-    return float(sum(side_by_side(descend, spans)))
-
-
-def _product(blocks: Sequence[Any], dense: Floats) -> Floats:
-    from python_jobs.compiled import side_by_side
-
-    return np.vstack(list(side_by_side(lambda block: block @ dense, blocks)))
+def _violation(slopes: Floats) -> float:
+    """Add up in float64: a sum of several partitions cannot have the bits of scikit-learn's."""
+    return float(slopes.sum(dtype=np.float64))

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.evaluation.beyond_accuracy import gini, values_of_genres, values_of_popularity
+from python_jobs.evaluation.beyond_accuracy import (
+    gini,
+    mixes_of,
+    values_of_genres,
+    values_of_popularity,
+)
 from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.list_metrics import (
     EMPTY,
@@ -135,7 +140,7 @@ def judged_part(
     accuracy = accuracy_of(lists, holdout.test, users)
     beyond = values_of_popularity(lists, seen.counts, seen.active)
     if genres is not None:
-        beyond |= values_of_genres(lists, history, genres)
+        beyond |= values_of_genres(lists, mixes_of(history, genres), genres)
     return Judged(
         accuracy=Means.of(accuracy),
         groups={

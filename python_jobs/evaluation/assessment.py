@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from python_jobs.evaluation.baselines import most_popular, pure_svd
 from python_jobs.evaluation.holdout import Holdout
-from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lists, judged_users
+from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, Judge
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.stacked import fit as fit_model
@@ -73,7 +73,7 @@ def assess(
     holdout, settings
         The split, and what is judged.
     genres
-        Movies × genres, as for :func:`evaluate_lists`.
+        Movies × genres, as for :class:`Judge`.
     start
         Factors to go on from, which have not seen what is held out; None to start afresh.
     """
@@ -83,28 +83,24 @@ def assess(
         "puresvd": lambda train: pure_svd(train, rank),
     }
     fitted = fit_model(holdout.train, holdout.train_timestamps, settings, start=start)
+    judge = Judge(holdout, genres)
     return Assessment(
-        model=evaluate_factors(fitted.W, fitted.H, holdout, genres, settings.diversity),
-        baselines={
-            name: evaluate_factors(*fit(holdout.train), holdout, genres)
-            for name, fit in baselines.items()
-        },
+        model=_judged(judge, fitted.W, fitted.H, settings.diversity),
+        baselines={name: _judged(judge, *fit(holdout.train)) for name, fit in baselines.items()},
         H=fitted.H,
         P=fitted.P,
-        started_at=None if start is None else _evaluate_start(start, settings, holdout, genres),
+        started_at=None if start is None else _evaluate_start(start, settings, judge),
     )
 
 
-def _evaluate_start(
-    start: Start, settings: Settings, holdout: Holdout, genres: csr_matrix | None
-) -> Evaluation:
+def _evaluate_start(start: Start, settings: Settings, judge: Judge) -> Evaluation:
     """Judge factors as they are, users folded in by the training part."""
-    train, timestamps = holdout.train, holdout.train_timestamps
+    train, timestamps = judge.holdout.train, judge.holdout.train_timestamps
     pasts = None if start.P is None else latest_pasts(train, timestamps, settings)
     weighed = weigh(train, timestamps, settings)
     H = np.vstack([start.H, start.Q])
     W = fold_in_users(weighed, pasts, H, start.P, settings)
-    return evaluate_factors(W, H, holdout, genres, settings.diversity)
+    return _judged(judge, W, H, settings.diversity)
 
 
 def evaluate_factors(
@@ -123,15 +119,19 @@ def evaluate_factors(
     holdout
         The split.
     genres
-        As for :func:`evaluate_lists`; needed where there is diversity.
+        As for :class:`Judge`; needed where there is diversity.
     diversity
         How far lists follow genres, as ``Settings.diversity``.
     """
-    users = judged_users(holdout)
-    seen = holdout.train[users]
-    variety = Variety.of(diversity, genres)
-    lists, _ = top_n(np.ascontiguousarray(W[users]), H, seen, LENGTH, variety)
-    return evaluate_lists(lists, holdout, genres)
+    return _judged(Judge(holdout, genres), W, H, diversity)
+
+
+def _judged(
+    judge: Judge, W: NDArray[np.float32], H: NDArray[np.float32], diversity: float = 0.0
+) -> Evaluation:
+    variety = Variety.of(diversity, judge.genres)
+    lists, _ = top_n(np.ascontiguousarray(W[judge.users]), H, judge.seen, LENGTH, variety)
+    return judge.evaluate(lists)
 
 
 def evaluate_settings(

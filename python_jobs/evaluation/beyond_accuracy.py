@@ -28,6 +28,7 @@ And where genres are known, with G a movie's genres as a vector of 0 and 1:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,18 +46,18 @@ USERS_PER_BLOCK = 4_096
 Lists = NDArray[np.int32]
 
 
-def of_popularity(lists: Lists, train: csr_matrix) -> dict[str, float]:
+def of_popularity(lists: Lists, counts: NDArray[np.integer], users: int) -> dict[str, float]:
     """Return ``gini_index``, ``novelty`` (bits) and ``long_tail_share`` (0–1).
 
     Parameters
     ----------
     lists
         Movie indices, users × length, below 0 where a list is too short.
-    train
-        What was learned from, CSR, users × movies.
+    counts
+        Interactions with each movie, of all users.
+    users
+        How many users have interactions.
     """
-    counts = np.bincount(train.indices, minlength=train.shape[1])
-    users = int(np.count_nonzero(np.diff(train.indptr)))
     recommended = np.bincount(lists[lists >= 0], minlength=counts.size)
     values = values_of_popularity(lists, counts, users)
     return {"gini_index": gini(recommended)} | means(values)
@@ -116,40 +117,75 @@ def short_head(counts: NDArray[np.integer]) -> NDArray[np.bool_]:
     return head
 
 
-def of_genres(lists: Lists, history: csr_matrix, genres: csr_matrix) -> dict[str, float]:
+def of_genres(lists: Lists, histories: NDArray[np.float64], genres: csr_matrix) -> dict[str, float]:
     """Return ``intra_list_diversity`` (0–1) and ``genre_miscalibration`` (nats, from 0).
 
     Parameters
     ----------
     lists
         Movie indices, users × length, below 0 where a list is too short.
-    history
-        What the same users have interacted with, CSR, users × movies.
+    histories
+        What :func:`mixes_of` makes of what the same users have seen.
     genres
         1 where a movie has a genre, CSR, movies × genres.
     """
-    return means(values_of_genres(lists, history, genres))
+    return means(values_of_genres(lists, histories, genres))
+
+
+def mixes_of(seen: csr_matrix, genres: csr_matrix | None) -> NDArray[np.float64]:
+    """Return how much of each genre users have seen, users × genres; none without genres.
+
+    Parameters
+    ----------
+    seen
+        What each has interacted with, CSR, users × movies.
+    genres
+        As for :func:`of_genres`.
+    """
+    if genres is None:
+        return np.empty((seen.shape[0], 0))
+    mixes, _ = _of_movies(genres)
+
+    def mix(span: slice) -> NDArray[np.float64]:
+        some = seen[span]
+        some.data = np.ones_like(some.data)
+        return np.asarray(some @ mixes)
+
+    return _by_blocks(mix, seen.shape[0])
 
 
 def values_of_genres(
-    lists: Lists, history: csr_matrix, genres: csr_matrix
+    lists: Lists, histories: NDArray[np.float64], genres: csr_matrix
 ) -> dict[str, NDArray[np.float64]]:
     """Return the same of each list, of those that count; as for :func:`of_genres`."""
+    mixes, directions = _of_movies(genres)
+    return {
+        "intra_list_diversity": _by_blocks(
+            lambda span: _diversity(lists[span], directions), lists.shape[0]
+        ),
+        "genre_miscalibration": _by_blocks(
+            lambda span: _divergence(lists[span], histories[span], mixes), lists.shape[0]
+        ),
+    }
+
+
+def _of_movies(genres: csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each movie's genres as parts of 1, and as a vector of length 1."""
     parts = genres.toarray().astype(np.float64)
     each = parts.sum(axis=1, keepdims=True)
     mixes = np.divide(parts, each, out=np.zeros_like(parts), where=each > 0)
-    directions = np.divide(parts, np.sqrt(each), out=np.zeros_like(parts), where=each > 0)
-    diversity, divergence = [np.empty(0)], [np.empty(0)]
-    for start in range(0, lists.shape[0], USERS_PER_BLOCK):
-        span = slice(start, start + USERS_PER_BLOCK)
-        diversity.append(_diversity(lists[span], directions))
-        seen = history[span]
-        seen.data = np.ones_like(seen.data)
-        divergence.append(_divergence(lists[span], np.asarray(seen @ mixes), mixes))
-    return {
-        "intra_list_diversity": np.concatenate(diversity),
-        "genre_miscalibration": np.concatenate(divergence),
-    }
+    return mixes, np.divide(parts, np.sqrt(each), out=np.zeros_like(parts), where=each > 0)
+
+
+def _by_blocks(work: Callable[[slice], NDArray[np.float64]], users: int) -> NDArray[np.float64]:
+    """Return what work makes of the users, block after block, made side by side."""
+    from python_jobs.compiled import side_by_side
+
+    # One at least, for the shape of nobody's.
+    starts = range(0, max(users, 1), USERS_PER_BLOCK)
+    return np.concatenate(
+        list(side_by_side(work, [slice(start, start + USERS_PER_BLOCK) for start in starts]))
+    )
 
 
 def _diversity(lists: Lists, directions: NDArray[np.float64]) -> NDArray[np.float64]:

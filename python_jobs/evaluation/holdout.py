@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.errors import UserError
-from python_jobs.interactions.histories import places
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -20,6 +20,8 @@ TEMPORAL_FRACTION = 0.2
 """Share of a user's interactions that the temporal protocol holds out."""
 RANDOM_FRACTION = 0.25
 """Share of a user's interactions that the random protocol holds out."""
+USERS_PER_SPAN = 4_096
+"""Users that are split at a time, by one thread."""
 MIN_INTERACTIONS = 5
 """Users with fewer interactions are not held out by the temporal protocol."""
 
@@ -122,23 +124,63 @@ def _split(
     held_out: NDArray[np.int64],
     protocol: Protocol,
 ) -> Holdout:
-    """Hold out of each user so many interactions with the greatest keys."""
-    interactions = np.diff(matrix.indptr)
-    in_test = places(matrix.indptr, keys) >= np.repeat(interactions - held_out, interactions)
+    """Hold out of each user so many interactions with the greatest keys, of equal ones the last."""
+    from python_jobs.compiled import READ_ONLY, side_by_side
+    from python_jobs.evaluation.holdout_kernel import split_users
+
+    # Numbers from 0: their bits are in the order of the numbers.
+    whole = keys.view(np.int32) if keys.dtype == np.float32 else keys
+    indptr, ordered, times = (
+        np.require(each, np.int64, READ_ONLY) for each in (matrix.indptr, whole, timestamps)
+    )
+    indices = np.require(matrix.indices, np.int32, READ_ONLY)
+    data = np.require(matrix.data, np.float32, READ_ONLY)
+    test_indptr = np.append(0, np.cumsum(held_out))
+    train_indptr = indptr - test_indptr
+    train, train_indices = (np.empty(train_indptr[-1], of) for of in (np.float32, np.int32))
+    test, test_indices = (np.empty(test_indptr[-1], of) for of in (np.float32, np.int32))
+    train_times = np.empty(train_indptr[-1], np.int64)
+
+    def split(users: slice) -> None:
+        rows = slice(users.start, users.stop + 1)
+        split_users(
+            indptr[rows],
+            train_indptr[rows],
+            test_indptr[rows],
+            ordered,
+            times,
+            held_out[users],
+            indices,
+            data,
+            train_indices,
+            train,
+            train_times,
+            test_indices,
+            test,
+        )
+
+    users = matrix.shape[0]
+    ends = [*range(0, users, USERS_PER_SPAN), users]
+    for _ in side_by_side(split, [slice(*span) for span in pairwise(ends)]):
+        pass
     return Holdout(
-        train=_select(matrix, ~in_test),
-        test=_select(matrix, in_test),
-        train_timestamps=timestamps[~in_test],
+        train=_part(train, train_indices, train_indptr, matrix),
+        test=_part(test, test_indices, test_indptr, matrix),
+        train_timestamps=train_times,
         protocol=protocol,
     )
 
 
-def _select(matrix: csr_matrix, cells: NDArray[np.bool_]) -> csr_matrix:
+def _part(
+    data: NDArray[np.float32],
+    indices: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    whole: csr_matrix,
+) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
-    kept = np.concatenate(([0], np.cumsum(cells, dtype=np.int64)))
-    part = csr_matrix(
-        (matrix.data[cells], matrix.indices[cells], kept[matrix.indptr]), shape=matrix.shape
-    )
+    # In as many bits as the whole has, or SciPy would look how many are needed.
+    starts = indptr.astype(whole.indptr.dtype)
+    part = csr_matrix((data, indices, starts), shape=whole.shape)
     part.has_sorted_indices = True
     return part

@@ -30,12 +30,13 @@ the same users:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.evaluation.beyond_accuracy import of_genres, of_popularity
+from python_jobs.evaluation.beyond_accuracy import mixes_of, of_genres, of_popularity
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -75,38 +76,79 @@ def judged_users(holdout: Holdout) -> NDArray[np.int64]:
     return np.flatnonzero(np.diff(holdout.test.indptr)).astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Judge:
+    """Judges lists on one split. What is the same for all lists is made once."""
+
+    holdout: Holdout
+    genres: csr_matrix | None = None
+    """1 where a movie has a genre, movies × genres; None where they are of no interest."""
+
+    @cached_property
+    def users(self) -> NDArray[np.int64]:
+        """The rows of :func:`judged_users`."""
+        return judged_users(self.holdout)
+
+    @cached_property
+    def seen(self) -> csr_matrix:
+        """What these users have seen in the training part."""
+        train = self.holdout.train
+        return train if self.users.size == train.shape[0] else train[self.users]
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Interactions with each movie in the training part."""
+        train = self.holdout.train
+        return np.bincount(train.indices, minlength=train.shape[1])
+
+    @cached_property
+    def _active(self) -> int:
+        return int(np.count_nonzero(np.diff(self.holdout.train.indptr)))
+
+    @cached_property
+    def _ranks(self) -> NDArray[np.int64]:
+        return popularity_ranks(self.counts)
+
+    @cached_property
+    def _mixes(self) -> NDArray[np.float64]:
+        return mixes_of(self.seen, self.genres)
+
+    def evaluate(self, lists: NDArray[np.int32]) -> Evaluation:
+        """Judge one list for each user with held-out interactions.
+
+        Parameters
+        ----------
+        lists
+            Movie indices, best first, users × length, one row for each of :attr:`users`;
+            :data:`EMPTY` where a list is too short. They must not contain movies of the training
+            part.
+        """
+        users, counts = self.users, self.counts
+        per_user = accuracy_of(lists, self.holdout.test, users)
+        metrics = {name: float(values.mean()) for name, values in per_user.items()}
+        recommended = lists[lists != EMPTY]
+        listed = np.bincount(recommended, minlength=counts.size)
+        metrics["catalogue_coverage"] = int(np.count_nonzero(listed)) / counts.size
+        ranks = self._ranks[recommended]
+        metrics["mean_popularity_rank"] = float(ranks.mean()) if ranks.size else 0.0
+        metrics |= of_popularity(lists, counts, self._active)
+        if self.genres is not None:
+            metrics |= of_genres(lists, self._mixes, self.genres)
+        return Evaluation(
+            metrics,
+            by_activity=_by_activity(per_user, np.diff(self.seen.indptr)),
+            users=users,
+            per_user=per_user,
+            seen_share=counts / self.holdout.train.shape[0],
+            recommended_share=listed / max(users.size, 1),
+        )
+
+
 def evaluate_lists(
     lists: NDArray[np.int32], holdout: Holdout, genres: csr_matrix | None = None
 ) -> Evaluation:
-    """Judge one list for each user with held-out interactions.
-
-    Parameters
-    ----------
-    lists
-        Movie indices, best first, users × length, one row for each of :func:`judged_users`;
-        :data:`EMPTY` where a list is too short.
-    holdout
-        The split. ``lists`` must not contain movies of its training part.
-    genres
-        1 where a movie has a genre, movies × genres; None where they are of no interest.
-    """
-    users = judged_users(holdout)
-    per_user = accuracy_of(lists, holdout.test, users)
-    metrics = {name: float(values.mean()) for name, values in per_user.items()}
-    recommended = lists[lists != EMPTY]
-    catalogue = holdout.train.shape[1]
-    metrics["catalogue_coverage"] = np.unique(recommended).size / catalogue
-    counts = np.bincount(holdout.train.indices, minlength=catalogue)
-    ranks = popularity_ranks(counts)[recommended]
-    metrics["mean_popularity_rank"] = float(ranks.mean()) if ranks.size else 0.0
-    metrics |= of_popularity(lists, holdout.train)
-    if genres is not None:
-        metrics |= of_genres(lists, holdout.train[users], genres)
-    activity = np.diff(holdout.train.indptr)[users]
-    seen = counts / holdout.train.shape[0]
-    listed = np.bincount(recommended, minlength=catalogue) / max(users.size, 1)
-    by_activity = _by_activity(per_user, activity)
-    return Evaluation(metrics, by_activity, users, per_user, seen, listed)
+    """Judge lists where no others are judged on the same split; as :meth:`Judge.evaluate`."""
+    return Judge(holdout, genres).evaluate(lists)
 
 
 def accuracy_of(

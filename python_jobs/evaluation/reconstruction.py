@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.ranking.top_n import FOR_KERNELS
-
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -91,7 +89,7 @@ def distance(
 def _observed_sums(
     matrix: csr_matrix, W: NDArray[np.float64], H: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    from python_jobs.compiled import over_users
+    from python_jobs.compiled import FOR_KERNELS, over_users
     from python_jobs.evaluation.reconstruction_kernel import sum_users
 
     movie_factors = np.require(H.T, np.float64, FOR_KERNELS)

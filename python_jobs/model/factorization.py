@@ -10,7 +10,6 @@ holds each member's own H, so that new users can be folded in from H and the set
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ def factorize(
     on_member: Callable[[], None] | None = None,
     start: Start | None = None,
 ) -> Factorization:
-    """Fit scikit-learn's NMF, once for each member, and stack the factors.
+    """Fit scikit-learn's NMF, to the bit, once for each member, and stack the factors.
 
     Parameters
     ----------
@@ -95,24 +94,21 @@ def factorize(
     The solver is coordinate descent: Cichocki and Phan, "Fast local algorithms for large scale
     nonnegative matrix and tensor factorizations" (2009), as scikit-learn implements it.
     """
-    from python_jobs.model.threaded_matrix import on_all_cores
-
     scaled, norms = scale_users(matrix, settings)
     W_blocks, models = [], []
     ranks = [choose_rank(*matrix.shape, rank) for rank in settings.ranks]
     ends = np.cumsum(ranks)
-    with on_all_cores(scaled) as fast:
-        for member, rank in enumerate(ranks):
-            begun = None
-            if start is not None:
-                block = start.H[ends[member] - rank : ends[member]]
-                begun = _begun(scaled, block, start.known, settings)
-            model, W = _fit_member(fast, settings, rank, member, begun)
-            W_blocks.append(W)
-            models.append(model)
-            require_finite(settings, W, model.components_)
-            if on_member:
-                on_member()
+    for member, rank in enumerate(ranks):
+        begun = None
+        if start is not None:
+            block = start.H[ends[member] - rank : ends[member]]
+            begun = _begun(scaled, block, start.known, settings)
+        model, W = _fit_member(scaled, settings, rank, member, begun)
+        W_blocks.append(W)
+        models.append(model)
+        require_finite(settings, W, model.components_)
+        if on_member:
+            on_member()
     iterations = max(int(model.n_iter_) for model in models)
     return Factorization(
         W=stack_users(W_blocks, norms),
@@ -154,6 +150,8 @@ def _nearest(rows: csr_matrix, H: NDArray[np.float32], alpha: float) -> NDArray[
     from python_jobs.model.fold_in_kernel import fold_in_users
 
     tall = H.astype(np.float64)
+    # In rows of movies: SciPy would make a copy of that for every span.
+    wide = np.ascontiguousarray(tall.T)
     W = np.empty((rows.shape[0], H.shape[0]), np.float32)
     with one_blas_thread():
         gram = tall @ tall.T
@@ -161,7 +159,7 @@ def _nearest(rows: csr_matrix, H: NDArray[np.float32], alpha: float) -> NDArray[
     gram[np.diag_indices_from(gram)] += alpha * H.shape[1]
 
     def solve(span: slice) -> None:
-        targets = np.ascontiguousarray(rows[span] @ tall.T)
+        targets = np.ascontiguousarray(rows[span] @ wide)
         found = np.zeros_like(targets)
         fold_in_users(found, gram, targets, FOLD_IN_ITERATIONS, FOLD_IN_TOLERANCE)
         W[span] = found
@@ -246,14 +244,42 @@ def _fit_member(
     member: int,
     begun: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
 ) -> tuple[Any, NDArray[np.float32]]:
-    from sklearn.exceptions import ConvergenceWarning
+    # Private; the tests hold the fit against NMF's own.
+    from sklearn.decomposition._nmf import _initialize_nmf
 
-    W, H = begun or (None, None)
+    from python_jobs.model.descent import descended
+
     model = new_model(settings, rank, member, "custom" if begun else settings.init)
-    with warnings.catch_warnings(), one_blas_thread():
-        # Reported as the metric `converged`, where it can be compared between runs.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model, model.fit_transform(matrix, W=W, H=H)
+    with one_blas_thread():
+        W, H = begun or _initialize_nmf(
+            matrix, rank, init=settings.init, random_state=model.random_state
+        )
+        found = descended(matrix, W, H, settings.max_iter, settings.alpha)
+    return as_fitted(model, found.H, found.iterations, found.error), found.W
+
+
+def as_fitted(model: Any, H: NDArray[np.float32], iterations: int, error: float) -> Any:
+    """Return an NMF as its own ``fit`` would have left it.
+
+    Parameters
+    ----------
+    model
+        As :func:`new_model` returns it.
+    H
+        Movie factors, k × movies.
+    iterations
+        How many there were, from 1.
+    error
+        The Frobenius norm of what is left: ``reconstruction_err_``.
+    """
+    rank, movies = H.shape
+    model.components_ = np.ascontiguousarray(H)
+    model.n_iter_ = iterations
+    model.n_components_ = model._n_components = rank
+    model._beta_loss = 2
+    model.n_features_in_ = movies
+    model.reconstruction_err_ = error
+    return model
 
 
 def new_model(settings: Settings, rank: int, member: int, init: str) -> Any:

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.ranking.top_n import FOR_KERNELS, TopN, check_factors
+from python_jobs.ranking.top_n import TopN, check_factors
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -94,7 +94,7 @@ def explain(
     ValueError
         If shapes disagree, or a factor or a stored value is negative or not finite.
     """
-    from python_jobs.compiled import over_users
+    from python_jobs.compiled import FOR_KERNELS, over_users
     from python_jobs.ranking.explanation_kernel import explain_users
 
     if matrix.shape != (W.shape[0], H.shape[1]) or W.shape[1] != H.shape[0]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,6 @@ USERS_PER_BLOCK = 8_192
 """Users whose lists are held at a time while publishing."""
 NO_KINDS = np.empty(0, np.int32)
 """Kinds of users where all movies may be shown to everyone."""
-FOR_KERNELS: tuple[Literal["C", "A", "W"], ...] = ("C", "A", "W")
-"""numba compiles once more for arrays that are strided, unaligned or read-only."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +203,7 @@ def _rank(
     n: int,
     variety: Variety | None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    from python_jobs.compiled import over_users
+    from python_jobs.compiled import FOR_KERNELS, over_users
     from python_jobs.ranking.top_n_kernel import rank_users
 
     if variety:

@@ -7,8 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix, random_array
 from scipy.sparse.linalg import svds
 
-from python_jobs.evaluation.baselines import most_popular, pure_svd
-from python_jobs.model.threaded_matrix import WORTH_IT
+from python_jobs.evaluation.baselines import CELLS_PER_PART, most_popular, pure_svd
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +33,20 @@ def test_pure_svd_is_the_best_approximation_of_its_rank(scores: csr_matrix) -> N
     np.testing.assert_allclose(W @ H, expected, atol=1e-5)
 
 
-def test_pure_svd_on_all_cores_has_the_bits_of_scipys_own() -> None:
-    matrix = csr_matrix(random_array((3_000, 400), density=0.15, rng=np.random.default_rng(3)))
-    assert matrix.nnz > WORTH_IT
-    right = svds(matrix, k=4, v0=np.ones(400))[2]
-    W, H = pure_svd(matrix, 4)
-    np.testing.assert_array_equal(H, right.astype(np.float32))
-    np.testing.assert_array_equal(W, (matrix @ right.T).astype(np.float32))
+def test_pure_svd_is_scipys_own_for_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(3)
+    drawn = random_array((3_000, 400), density=0.15, rng=generator, dtype=np.float32)
+    matrix = csr_matrix(drawn)
+    assert matrix.nnz > CELLS_PER_PART
+    right = svds(matrix.astype(np.float64), k=4, v0=np.ones(400))[2]
+    found = []
+    for threads in ("1", "2", "7"):
+        monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+        found.append(pure_svd(matrix, 4))
+    for W, H in found:
+        assert np.abs(W @ H - matrix.toarray() @ right.T @ right).max() < 1e-6
+        np.testing.assert_array_equal(W, found[0][0])
+        np.testing.assert_array_equal(H, found[0][1])
 
 
 def test_pure_svd_is_the_same_each_time(scores: csr_matrix) -> None:

@@ -18,6 +18,7 @@ from scipy.stats import entropy
 from python_jobs.evaluation.beyond_accuracy import (
     HEAD,
     gini,
+    mixes_of,
     of_genres,
     of_popularity,
     short_head,
@@ -27,6 +28,13 @@ from python_jobs.warehouse.connection import Warehouse
 
 MOVIES, GENRES = 15, 4
 REFERENCE = Path(__file__).parent / "reference" / "rectools_metrics.json"
+
+
+def of_all(lists: NDArray[np.int32], history: csr_matrix, genres: csr_matrix) -> dict[str, float]:
+    counts = np.bincount(history.indices, minlength=history.shape[1])
+    active = int(np.count_nonzero(np.diff(history.indptr)))
+    of_movies = of_popularity(lists, counts, active)
+    return of_movies | of_genres(lists, mixes_of(history, genres), genres)
 
 
 def made_up(users: int, seed: int) -> tuple[NDArray[np.int32], csr_matrix, csr_matrix]:
@@ -74,7 +82,7 @@ def test_figures_are_those_of_the_definitions(users: int, seed: int) -> None:
         if p.any() and q.any():
             p, q = p / p.sum(), q / q.sum()
             miscalibration.append(entropy(p, (1 - SMOOTHING) * q + SMOOTHING * p))
-    found = of_popularity(lists, history) | of_genres(lists, history, genres)
+    found = of_all(lists, history, genres)
     assert found["novelty"] == pytest.approx(np.mean(novelty) if novelty else 0.0)
     assert found["long_tail_share"] == pytest.approx(np.mean(tail) if tail else 0.0)
     assert found["intra_list_diversity"] == pytest.approx(np.mean(diversity), abs=1e-12)
@@ -89,7 +97,7 @@ def test_agrees_with_rectools() -> None:
         history[user, movies] = 1
     lists, genres = np.array(recorded["lists"], np.int32), csr_matrix(recorded["genres"])
     seen = csr_matrix(history)
-    found = of_popularity(lists, seen) | of_genres(lists, seen, genres)
+    found = of_all(lists, seen, genres)
     for metric, expected in recorded["beyond_accuracy"].items():
         assert found[metric] == pytest.approx(expected, abs=1e-9), metric
 
@@ -111,8 +119,8 @@ def test_a_list_like_the_history_is_calibrated_and_another_is_not() -> None:
     genres = csr_matrix(np.repeat(np.eye(2, dtype=np.float32), 4, axis=0))
     history = csr_matrix(np.array([[1, 1, 0, 0, 1, 1, 0, 0]], np.float32))
     alike, other = np.array([[2, 6]], np.int32), np.array([[2, 3]], np.int32)
-    assert of_genres(alike, history, genres)["genre_miscalibration"] == pytest.approx(0)
-    assert of_genres(other, history, genres)["genre_miscalibration"] > 1
+    assert of_all(alike, history, genres)["genre_miscalibration"] == pytest.approx(0)
+    assert of_all(other, history, genres)["genre_miscalibration"] > 1
     assert history.data.tolist() == [1, 1, 1, 1]
 
 

@@ -13,11 +13,9 @@ from scipy.sparse import csr_matrix
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
-from python_jobs.distributed.fit import TOLERANCE, Fitted, fit
+from python_jobs.distributed.fit import Fitted, fit
 from python_jobs.distributed.fit_tasks import size_of
 from python_jobs.distributed.half_steps import (
-    ROWS_PER_SUM,
-    Blocks,
     Sums,
     movie_step,
     sums_of,
@@ -32,7 +30,8 @@ from python_jobs.distributed.start import (
     states_of,
 )
 from python_jobs.errors import UserError
-from python_jobs.model import threaded_matrix
+from python_jobs.model.cells import Cells
+from python_jobs.model.descent import TOLERANCE
 from python_jobs.model.factorization import factorize
 from python_jobs.model.settings import Settings
 from tests.python_jobs.here import Here, Made
@@ -141,7 +140,7 @@ def test_the_model_is_scikit_learns():
 
 def test_the_same_cut_has_the_same_bits_for_any_number_of_cores(monkeypatch):
     matrix, settings = scores(60, 40), Settings(4, max_iter=10)
-    monkeypatch.setattr("python_jobs.distributed.half_steps.WORTH_IT", 1)
+    monkeypatch.setattr("python_jobs.model.cells.WORTH_IT", 1)
     found = {}
     for threads in ("1", "2", "7"):
         monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
@@ -149,7 +148,6 @@ def test_the_same_cut_has_the_same_bits_for_any_number_of_cores(monkeypatch):
     for threads in ("2", "7"):
         assert np.array_equal(found[threads][1], found["1"][1])
         assert np.array_equal(found[threads][0].H, found["1"][0].H)
-    assert threaded_matrix.WORTH_IT > 1
 
 
 def test_the_start_is_scikit_learns_to_the_bit():
@@ -195,7 +193,7 @@ def test_a_half_step_is_nmfs(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs = model.fit_transform(matrix, W=W.copy(), H=H.copy())
-    V, Ht = Blocks.of(matrix), np.ascontiguousarray(H.T)
+    V, Ht = Cells.of(matrix), np.ascontiguousarray(H.T)
     users = user_step(V, W, Ht, ridge * 30)
     movies = movie_step(Ht, sums_of(V, users), ridge * 40)
     np.testing.assert_allclose(users.factors, theirs, rtol=1e-6)
@@ -204,11 +202,11 @@ def test_a_half_step_is_nmfs(monkeypatch):
 
 
 def test_violations_are_added_up_in_float64():
-    rows = ROWS_PER_SUM * 3
+    rows = 12_288
     matrix = csr_matrix(np.full((rows, 1), 3, np.float32))
     W, Ht = np.full((rows, 1), 1.0, np.float32), np.ones((1, 1), np.float32)
-    one = user_step(Blocks.of(matrix[:1]), W[:1], Ht, 0.0)
-    all_ = user_step(Blocks.of(matrix), W, Ht, 0.0)
+    one = user_step(Cells.of(matrix[:1]), W[:1], Ht, 0.0)
+    all_ = user_step(Cells.of(matrix), W, Ht, 0.0)
     assert all_.violation == rows * one.violation
     large = Sums(np.zeros((1, 1), "f4"), np.zeros((1, 1), "f4"), 2.0**26)
     small = Sums(np.zeros((1, 1), "f4"), np.zeros((1, 1), "f4"), 1.0)
@@ -221,7 +219,7 @@ def test_what_a_step_was_given_is_left_as_it_is():
     W, Ht = np.ones((40, 3), np.float32), np.ones((30, 3), np.float32)
     for array in (W, Ht):
         array.flags.writeable = False
-    V = Blocks.of(matrix)
+    V = Cells.of(matrix)
     users = user_step(V, W, Ht, 0.0)
     movie_step(Ht, sums_of(V, users), 0.0)
     assert (W == 1).all()
