@@ -14,12 +14,7 @@ movies as (
 
 interactions as (
 
-    -- What may be null is aggregated more slowly.
-    select
-        movie_id,
-        assumeNotNull(rating) as rating
-    from {{ ref('mart_user_movie_matrix') }}
-    where rating is not null
+    select * from {{ ref('mart_user_movie_matrix') }}
 
 ),
 
@@ -35,6 +30,7 @@ per_movie as (
         toFloat32(max(interactions.rating)) as highest_rating,
         toFloat32(countIf(interactions.rating >= 4) / count()) as positive_share
     from interactions
+    where interactions.rating is not null
     group by interactions.movie_id
 
 ),
@@ -49,11 +45,11 @@ joined as (
         movies.genre_list as genre_list,
         movies.primary_genre as primary_genre,
         per_movie.rating_count as rating_count,
-        per_movie.average_rating as average_rating,
-        per_movie.median_rating as median_rating,
-        per_movie.rating_deviation as rating_deviation,
-        per_movie.lowest_rating as lowest_rating,
-        per_movie.highest_rating as highest_rating,
+        assumeNotNull(per_movie.average_rating) as average_rating,
+        assumeNotNull(per_movie.median_rating) as median_rating,
+        assumeNotNull(per_movie.rating_deviation) as rating_deviation,
+        assumeNotNull(per_movie.lowest_rating) as lowest_rating,
+        assumeNotNull(per_movie.highest_rating) as highest_rating,
         per_movie.positive_share as positive_share
     from per_movie
     inner join movies on per_movie.movie_id = movies.movie_id
