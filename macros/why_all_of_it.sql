@@ -1,19 +1,25 @@
 {% macro why_all_of_it(before, now, mart) %}
     {%- if not now -%}
         {{ return('it reads other tables or views than this project has now') }}
-    {%- elif not before -%}
+    {%- endif -%}
+    {%- set names = {} -%}
+    {%- for source, state in now.events.items() -%}
+        {%- set table = graph.sources['source.dataflix.dataflix.' ~ source] -%}
+        {%- do names.update({source: table.schema ~ '.' ~ table.identifier}) -%}
+        {%- if state.undated > 0 -%}
+            {{ return('{} has rows without a load time: {:,}'
+                .format(names[source], state.undated)) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if not before -%}
         {{ return('it does not say yet what it was built from') }}
     {%- elif before.rule != now.rule -%}
         {{ return('its SQL, a view that it reads or a var has changed') }}
     {%- endif -%}
-    {%- for source in ['ratings', 'watched_movies'] -%}
+    {%- for source, name in names.items() -%}
         {%- set was, is = before.events[source], now.events[source] -%}
         {%- set difference = is.count_before - was.row_count -%}
-        {%- set table = graph.sources['source.dataflix.dataflix.' ~ source] -%}
-        {%- set name = table.schema ~ '.' ~ table.identifier -%}
-        {%- if is.undated > 0 -%}
-            {{ return('{} has rows without a load time: {:,}'.format(name, is.undated)) }}
-        {%- elif difference < 0 -%}
+        {%- if difference < 0 -%}
             {{ return('rows have gone from {} since the last build: {:,}'.format(name, -difference)) }}
         {%- elif difference > 0 -%}
             {{ return('rows with a load time before the last build have come into {} since: {:,}'
