@@ -93,7 +93,8 @@ class Workers:
             return dict(self.client.run(function, *arguments))
 
     def _alive(self) -> int:
-        return len(self.client.scheduler_info(n_workers=-1)["workers"])
+        with self._explained():
+            return len(self.client.scheduler_info(n_workers=-1)["workers"])
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -128,7 +129,15 @@ class Workers:
             # A worker's disk may be full while all else is well.
             if isinstance(error, OSError) and error.errno in (ENOSPC, EROFS):
                 raise
-            raise UserError(
-                f"The scheduler at {self.address} does not answer any more.",
-                "Nothing was published; what was live still is. Start it and its workers again.",
-            ) from None
+            raise self._unreachable() from None
+        except Exception:
+            # Of many kinds, once the client has given up; while it has not, they are a task's.
+            if self.client.status == "running":
+                raise
+            raise self._unreachable() from None
+
+    def _unreachable(self) -> UserError:
+        return UserError(
+            f"The scheduler at {self.address} does not answer any more.",
+            "Nothing was published; what was live still is. Start it and its workers again.",
+        )

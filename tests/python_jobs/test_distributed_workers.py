@@ -195,3 +195,27 @@ def test_without_the_engine_nothing_of_dask_is_imported():
     code += "('dask', 'distributed') or m.startswith('python_jobs.distributed')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_client_that_gave_up_its_scheduler_says_so_whatever_it_is_asked(scheduler):
+    with connected(scheduler.scheduler_address, None) as found:
+        made = [found.submit(0, pow, 2, 2)]
+        assert found.results(made) == [4]
+        # As Dask itself does, ten seconds after the scheduler has gone.
+        found.client.close()
+        for ask in (
+            lambda: found.submit(0, pow, 2, 2),
+            lambda: found.results(made),
+            lambda: found.on_all(said_of_versions),
+            lambda: found.spread(made),
+        ):
+            with pytest.raises(UserError, match="does not answer any more"):
+                ask()
+
+
+def test_an_error_of_a_task_is_its_own(workers):
+    def fail() -> None:
+        raise RuntimeError("of the task")
+
+    with pytest.raises(RuntimeError, match="of the task"):
+        workers.results([workers.submit(0, fail)])
