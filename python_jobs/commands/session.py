@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from python_jobs.tracking.store import Tracking
     from python_jobs.warehouse.connection import Warehouse
 
+MLFLOW = ("python_jobs.tracking.quiet_mlflow", "python_jobs.tracking.store")
+"""What reaches it; what quiets it comes first."""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -62,9 +65,9 @@ def session(dbt: DbtOptions, *modules: str, create: bool = False) -> Iterator[Se
     UserError
         As :func:`python_jobs.warehouse.connection.open_warehouse` does.
     """
-    with shown_phases() as phases, ExitStack() as stack:
+    with _asked(dbt, modules) as (question, phases), ExitStack() as stack:
         with phases.phase("start"):
-            warehouse = _enter(stack, dbt, modules, create=create)
+            warehouse = _enter(stack, question, modules, create=create)
         yield Session(warehouse, phases)
 
 
@@ -80,9 +83,10 @@ def mlflow_session(
         As :func:`python_jobs.warehouse.connection.open_warehouse` and
         :func:`python_jobs.tracking.open_tracking` do.
     """
-    with shown_phases() as phases, ExitStack() as stack:
+    modules = (*modules, *MLFLOW)
+    with _asked(dbt, modules) as (question, phases), ExitStack() as stack:
         with phases.phase("start"):
-            warehouse, tracking = _enter_mlflow(stack, dbt, experiment, model_name, modules)
+            warehouse, tracking = _enter_mlflow(stack, question, experiment, model_name, modules)
         yield MlflowSession(warehouse, phases, tracking)
 
 
@@ -97,9 +101,10 @@ def tracked_session(
     UserError
         As :func:`mlflow_session` and :func:`python_jobs.jobs.live.find_live` do.
     """
-    with shown_phases() as phases, ExitStack() as stack:
+    modules = (*modules, *MLFLOW)
+    with _asked(dbt, modules) as (question, phases), ExitStack() as stack:
         with phases.phase("start"):
-            warehouse, tracking = _enter_mlflow(stack, dbt, experiment, model_name, modules)
+            warehouse, tracking = _enter_mlflow(stack, question, experiment, model_name, modules)
             from python_jobs.jobs.live import find_live
 
             live, note = find_live(warehouse, tracking)
@@ -108,10 +113,25 @@ def tracked_session(
         yield TrackedSession(warehouse, phases, tracking, live)
 
 
+@contextmanager
+def _asked(dbt: DbtOptions, modules: tuple[str, ...]) -> Iterator[tuple[Question, Phases]]:
+    """Ask dbt, and show phases; where another step runs, load modules and wait in silence before."""
+    question = Question(dbt)
+    if question.waits:
+        _load(modules)
+        question.wait()
+    with shown_phases() as phases:
+        yield question, phases
+
+
 def _enter_mlflow(
-    stack: ExitStack, dbt: DbtOptions, experiment: str, model_name: str, modules: tuple[str, ...]
+    stack: ExitStack,
+    question: Question,
+    experiment: str,
+    model_name: str,
+    modules: tuple[str, ...],
 ) -> tuple[Warehouse, Tracking]:
-    warehouse = _enter(stack, dbt, (*modules, "python_jobs.tracking.quiet_mlflow"))
+    warehouse = _enter(stack, question, modules)
     from python_jobs.tracking.store import explained_mlflow, open_tracking
 
     tracking = open_tracking(warehouse.project.directory, experiment, model_name)
@@ -120,11 +140,14 @@ def _enter_mlflow(
 
 
 def _enter(
-    stack: ExitStack, dbt: DbtOptions, modules: tuple[str, ...], *, create: bool = False
+    stack: ExitStack, question: Question, modules: tuple[str, ...], *, create: bool = False
 ) -> Warehouse:
-    question = Question(dbt)
-    for module in modules:
-        import_module(module)
+    _load(modules)
     from python_jobs.warehouse.connection import open_warehouse
 
     return stack.enter_context(open_warehouse(question, create=create))
+
+
+def _load(modules: tuple[str, ...]) -> None:
+    for module in modules:
+        import_module(module)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
-import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import click
 
 from python_jobs.commands.dbt_step import run_dbt
+from python_jobs.commands.job_step import Jobs
 from python_jobs.dbt.kept import KeptDbt
 from python_jobs.dbt.project import DbtOptions
-from python_jobs.dbt.question import KNOWN, ON_STDIN
 from python_jobs.errors import REFUSED, UserError
 from python_jobs.snapshot.place import has_snapshot
 
@@ -101,7 +98,8 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
         What to run.
     kept
         dbt, which reads the project once for all of them, and lets go of the embedded database,
-        which belongs to one process at a time, after each of its own.
+        which belongs to one process at a time, after each of its own. A job that follows it loads
+        meanwhile.
 
     Raises
     ------
@@ -114,40 +112,33 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
     if any(step.program == "dbt" for step in steps):
         click.echo(f"What dbt does is told in {dbt.log_file()}.", err=True)
     refusal: StepError | None = None
-    for number, step in enumerate(steps, start=1):
-        words = step.words(dbt)
-        shown = shlex.join(words)
-        click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
-        code = run_dbt(kept, words[1:]) if step.program == "dbt" else run_job(words, kept)
-        place = f"Step {number} of {len(steps)}"
-        if code == REFUSED and step.program == TRAIN.program:
-            refusal = RefusedStepError(
-                code,
-                f"The gate refused the new model in {place.lower()}, {shown} (exit code {code}); "
-                "its reasons are above. All steps are done.",
-                "What was live before still is, and the marts are built on it.",
-            )
-        elif code:
-            left = {"downstream": MARTS, "snapshot": SNAPSHOT}
-            commands = {name: shlex.join(step.words(dbt)) for name, step in left.items()}
-            raise StepError(
-                code,
-                f"{place} failed: {shown} (exit code {code}). Its own messages are above.",
-                step.after_failure.format(**commands),
-            )
+    with Jobs(kept) as jobs:
+        for number, step in enumerate(steps, start=1):
+            words = step.words(dbt)
+            shown = shlex.join(words)
+            click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
+            if step.program == "dbt":
+                for following in steps[number : number + 1]:
+                    if following.program != "dbt":
+                        jobs.load(following.words(dbt))
+                code = run_dbt(kept, words[1:])
+            else:
+                code = jobs.run(words)
+            place = f"Step {number} of {len(steps)}"
+            if code == REFUSED and step.program == TRAIN.program:
+                refusal = RefusedStepError(
+                    code,
+                    f"The gate refused the new model in {place.lower()}, {shown} (exit code "
+                    f"{code}); its reasons are above. All steps are done.",
+                    "What was live before still is, and the marts are built on it.",
+                )
+            elif code:
+                left = {"downstream": MARTS, "snapshot": SNAPSHOT}
+                commands = {name: shlex.join(step.words(dbt)) for name, step in left.items()}
+                raise StepError(
+                    code,
+                    f"{place} failed: {shown} (exit code {code}). Its own messages are above.",
+                    step.after_failure.format(**commands),
+                )
     if refusal:
         raise refusal
-
-
-def run_job(words: Sequence[str], kept: KeptDbt) -> int:
-    """Run a command of python_jobs, which is told what dbt knows, and return its exit code."""
-    # From this very environment, activated or not.
-    program = str(Path(sysconfig.get_path("scripts")) / words[0])
-    done = subprocess.run(
-        [program, *words[1:]],
-        env={**kept.environment, KNOWN: ON_STDIN},
-        input=kept.answer(),
-        text=True,
-        check=False,
-    )
-    return done.returncode

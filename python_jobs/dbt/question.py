@@ -32,12 +32,20 @@ class Question:
         dbt's options; they choose the project, the profile and the target.
     """
 
+    waits = False
+    """Whether another step runs, and has the screen and the database until it is our turn."""
+
     def __init__(self, options: DbtOptions) -> None:
         options.require_profile()
         options.require_writable()
         self._options = options
         self._process: subprocess.Popen[str] | None = None
-        if os.environ.get(KNOWN) != ON_STDIN:
+        self._said: str | None = None
+        if os.environ.get(KNOWN) == ON_STDIN:
+            self.waits = True
+            # Of Ctrl-C the step that runs speaks, and whoever began this one ends it.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        else:
             self._process = subprocess.Popen(
                 [*ASKED, *options.arguments()],
                 stdin=subprocess.DEVNULL,
@@ -45,6 +53,21 @@ class Question:
                 stderr=subprocess.PIPE,
                 text=True,
             )
+
+    def wait(self) -> None:
+        """Wait until it is our turn, where another step runs.
+
+        Raises
+        ------
+        UserError
+            If the longer work ended before.
+        """
+        if self.waits:
+            self._said = sys.stdin.read()
+            self.waits = False
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if not self._said:
+                raise UserError("The pipeline ended before it was the turn of this step.")
 
     def answer(self) -> DbtProject:
         """Wait for dbt's answer.
@@ -57,8 +80,9 @@ class Question:
             If Ctrl-C, which reaches both processes, ended the other one and was lost in this one:
             Python ignores it in the middle of an import.
         """
+        self.wait()
         if self._process is None:
-            return parsed(json.loads(sys.stdin.read()), self._options)
+            return parsed(json.loads(self._said or ""), self._options)
         said, complaint = self._process.communicate()
         # An interrupt while its interpreter starts ends the process in another way.
         interrupted = self._process.returncode in (-signal.SIGINT, INTERRUPTED)

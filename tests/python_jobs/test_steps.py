@@ -2,9 +2,12 @@
 
 import re
 import shutil
+import signal
+import subprocess
+import sysconfig
 from io import StringIO
 from pathlib import Path
-from subprocess import CompletedProcess
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -14,13 +17,14 @@ from python_jobs.commands.dbt_step import run_dbt
 from python_jobs.commands.steps import (
     REFRESH,
     SEED,
+    SNAPSHOT,
     RefusedStepError,
     StepError,
     run_steps,
 )
 from python_jobs.dbt.kept import Event, KeptDbt
 from python_jobs.dbt.project import DbtOptions
-from python_jobs.dbt.question import Question
+from python_jobs.dbt.question import KNOWN, ON_STDIN, Question
 from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
 
@@ -33,18 +37,36 @@ def ran(monkeypatch):
     """The commands that would have run; ``ran.codes`` are the exit codes they come back with."""
 
     class Ran(list):
-        codes: "dict[int, int]" = {}  # noqa: RUF012
+        def __init__(self):
+            self.codes: dict[int, int] = {}
+            self.loaded: list[tuple[str, int]] = []
+            """Programs, and how many steps were done when each was begun."""
+            self.killed: list[str] = []
 
     commands = Ran()
 
-    def run(command, **_):
+    def run(command):
         commands.append([Path(command[0]).name, *command[1:]])
-        return CompletedProcess(command, commands.codes.get(len(commands), 0))
+        return commands.codes.get(len(commands), 0)
 
-    monkeypatch.setattr("python_jobs.commands.steps.subprocess.run", run)
-    monkeypatch.setattr(
-        "python_jobs.commands.steps.run_dbt", lambda _, words: run(["dbt", *words]).returncode
-    )
+    class Process:
+        def __init__(self, command, **_):
+            self.command = command
+            commands.loaded.append((Path(command[0]).name, len(commands)))
+
+        def communicate(self, _):
+            self.returncode = run(self.command)
+
+        def kill(self):
+            commands.killed.append(self.command[1])
+
+        def wait(self):
+            return -9
+
+    # Not where dbt's own process is begun, which is the same module's.
+    module = SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE)
+    monkeypatch.setattr("python_jobs.commands.job_step.subprocess", module)
+    monkeypatch.setattr("python_jobs.commands.steps.run_dbt", lambda _, words: run(["dbt", *words]))
     monkeypatch.setattr("python_jobs.commands.steps.KeptDbt.answer", lambda _: "")
     return commands
 
@@ -90,6 +112,45 @@ def test_the_marts_are_built_where_the_gate_refused(ran):
     assert "All steps are done" in said.message
     assert "What was live before still is" in said.hint
     assert " ".join(ran[-1]) == MARTS
+
+
+def test_a_job_loads_while_dbt_works_and_ends_where_dbt_fails(ran):
+    run_steps((SEED, *REFRESH, SNAPSHOT), KeptDbt(SERVER, {}))
+    assert ran.loaded == [("python_jobs", 1), ("python_jobs", 3)]
+    assert ran.killed == []
+    ran.clear()
+    _fail(ran, 1, 1)
+    assert ran.killed == ["train"]
+
+
+def test_a_job_that_waits_says_nothing_and_leaves_an_interrupt_to_the_step_that_runs(
+    empty_project,
+):
+    waits = subprocess.Popen(
+        [Path(sysconfig.get_path("scripts")) / "python_jobs", "runs"],
+        env={**empty_project.environment, KNOWN: ON_STDIN},
+        cwd=empty_project.directory,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    # It ignores the signal as soon as it has looked where it is.
+    while not _ignores_interrupts(waits.pid):
+        assert waits.poll() is None
+    waits.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        waits.wait(0.5)
+    said = waits.communicate("")
+    assert (waits.returncode, *said) == (
+        1, "", "Error: The pipeline ended before it was the turn of this step.\n",
+    )  # fmt: skip
+
+
+def _ignores_interrupts(pid):
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    (ignored,) = re.findall(r"SigIgn:\s*([0-9a-f]+)", status)
+    return int(ignored, 16) >> (signal.SIGINT - 1) & 1
 
 
 def test_a_third_exit_code_of_dbt_is_a_failure(ran):

@@ -1,0 +1,57 @@
+"""A command of python_jobs as a step of longer work; it loads while the step before it runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+from python_jobs.dbt.kept import KeptDbt
+from python_jobs.dbt.question import KNOWN, ON_STDIN
+
+
+class Jobs:
+    """Processes of commands, one after the other; the end of the block ends one that still waits.
+
+    Parameters
+    ----------
+    kept
+        dbt, whose answer they are given.
+    """
+
+    def __init__(self, kept: KeptDbt) -> None:
+        self._kept = kept
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Jobs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def load(self, words: Sequence[str]) -> None:
+        """Begin a command that is to run next: it loads its modules, and waits for its turn.
+
+        It touches neither ClickHouse nor MLflow nor the screen before.
+        """
+        # From this very environment, activated or not.
+        program = str(Path(sysconfig.get_path("scripts")) / words[0])
+        self._process = subprocess.Popen(
+            [program, *words[1:]],
+            env={**self._kept.environment, KNOWN: ON_STDIN},
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, words: Sequence[str]) -> int:
+        """Run a command, that which was loaded if any was, and return its exit code."""
+        if self._process is None:
+            self.load(words)
+        process, answer = self._process, self._kept.answer()
+        assert process
+        process.communicate(answer)
+        self._process = None
+        return process.returncode
