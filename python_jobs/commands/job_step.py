@@ -32,8 +32,8 @@ class Jobs:
             self._process.kill()
             self._process.wait()
 
-    def load(self, words: Sequence[str]) -> None:
-        """Begin a command that is to run next: it loads its modules, and waits for its turn.
+    def load(self, words: Sequence[str]) -> subprocess.Popen[str]:
+        """Begin the command that is to run next: it loads its modules, and waits for its turn.
 
         It touches neither ClickHouse nor MLflow nor the screen before.
         """
@@ -45,13 +45,11 @@ class Jobs:
             stdin=subprocess.PIPE,
             text=True,
         )
+        return self._process
 
     def run(self, words: Sequence[str]) -> int:
         """Run a command, that which was loaded if any was, and return its exit code."""
-        if self._process is None:
-            self.load(words)
-        process, answer = self._process, self._kept.answer()
-        assert process
-        process.communicate(answer)
+        process = self._process or self.load(words)
+        process.communicate(self._kept.answer())
         self._process = None
         return process.returncode

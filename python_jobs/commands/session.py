@@ -115,7 +115,7 @@ def tracked_session(
 
 @contextmanager
 def _asked(dbt: DbtOptions, modules: tuple[str, ...]) -> Iterator[tuple[Question, Phases]]:
-    """Ask dbt, and show phases; where another step runs, load modules and wait in silence before."""
+    """Ask dbt, and show phases; where another step runs, load modules in silence, and wait."""
     question = Question(dbt)
     if question.waits:
         _load(modules)
