@@ -24,7 +24,12 @@ from python_jobs.evaluation.limits import Limits
 from python_jobs.jobs.options import Experiment, TrainOptions
 
 KERNELS = (
+    "python_jobs.interactions.placing_kernel",
+    "python_jobs.evaluation.holdout_kernel",
+    "python_jobs.evaluation.gram_kernel",
     "python_jobs.evaluation.reconstruction_kernel",
+    "python_jobs.model.descent_kernel",
+    "python_jobs.model.fold_in_kernel",
     "python_jobs.ranking.top_n_kernel",
     "python_jobs.ranking.explanation_kernel",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.compiled import over_users
 from python_jobs.errors import UserError
 from python_jobs.interactions.movie_positions import rebuilt
 from python_jobs.interactions.stamp import Stamp
@@ -85,34 +86,49 @@ class Extent:
 
 @dataclass
 class Columns:
-    """The CSR arrays while they fill."""
+    """The CSR arrays while they fill, in whatever order the cells come."""
 
+    user_ids: NDArray[np.uint64]
+    """All users, ascending: the rows."""
+    indptr: NDArray[np.int64]
+    """Where each row begins, and where the last ends."""
+    free: NDArray[np.int64]
+    """The next free place of each row."""
     indices: NDArray[np.int32]
     interacted_at: NDArray[np.int64]
-    scores: dict[float | None, NDArray[np.float32]]
-    filled: int
-    user_ids: list[NDArray[np.uint64]]
-    row_starts: list[NDArray[np.int64]]
-    fingerprints: list[NDArray[np.uint64]]
-    bad_scores: int
-    bad_example: str
+    weights: Sequence[float | None]
+    scores: NDArray[np.float32]
+    """Weights × cells."""
+    fingerprints: NDArray[np.uint64]
+    mart: str
+    """What is read, for messages."""
+    bad_scores: int = 0
+    bad_example: str = ""
 
     @classmethod
-    def allocate(cls, cells: int, weights: Sequence[float | None]) -> Columns:
-        """Allocate everything once, at the size that the mart counted, for scores under weights."""
+    def allocate(
+        cls,
+        user_ids: NDArray[np.uint64],
+        counts: NDArray[np.integer],
+        weights: Sequence[float | None],
+        mart: str,
+    ) -> Columns:
+        """Allocate everything once, for so many cells of each user, and scores under weights."""
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        cells = int(indptr[-1])
         return cls(
+            user_ids=user_ids,
+            indptr=indptr,
+            free=indptr[:-1].copy(),
             indices=np.empty(cells, np.int32),
             interacted_at=np.empty(cells, np.int64),
-            scores={weight: np.empty(cells, np.float32) for weight in weights},
-            filled=0,
-            user_ids=[],
-            row_starts=[],
-            fingerprints=[],
-            bad_scores=0,
-            bad_example="",
+            weights=weights,
+            scores=np.empty((len(weights), cells), np.float32),
+            fingerprints=np.zeros(user_ids.size, np.uint64),
+            mart=mart,
         )
 
-    def append(
+    def add(
         self,
         users: NDArray[np.uint64],
         positions: NDArray[np.int32],
@@ -120,7 +136,7 @@ class Columns:
         hashes: NDArray[np.uint64],
         *scores: NDArray[np.float32],
     ) -> None:
-        """Append cells in the order of users and movies.
+        """Put cells into their rows.
 
         Parameters
         ----------
@@ -134,40 +150,29 @@ class Columns:
         Raises
         ------
         UserError
-            If they are more than the mart had.
+            If the mart had fewer cells of a user.
         """
-        end = self.filled + users.size
-        if end > self.indices.size:
-            raise rebuilt("that python_jobs reads")
-        cells = slice(self.filled, end)
-        self.indices[cells] = positions
-        self.interacted_at[cells] = interacted_at
-        for column, block in zip(self.scores.values(), scores, strict=True):
-            self._count_bad(users, block)
-            column[cells] = block
-        self._append_users(users, hashes)
-        self.filled = end
+        from python_jobs.interactions.placing_kernel import place
 
-    def _append_users(self, users: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> None:
-        starts = np.concatenate(([0], np.flatnonzero(users[1:] != users[:-1]) + 1))
-        fingerprints = np.add.reduceat(hashes, starts)
-        if self.user_ids and self.user_ids[-1][-1] == users[0]:
-            # The block before ended in the middle of this user.
-            self.fingerprints[-1][-1:] += fingerprints[:1]
-            starts, fingerprints = starts[1:], fingerprints[1:]
-        if starts.size:
-            self.user_ids.append(users[starts].astype(np.uint64))
-            self.row_starts.append(starts.astype(np.int64) + self.filled)
-            self.fingerprints.append(fingerprints)
+        values = np.stack(scores)
+        self._count_bad(users, values)
+        put = place(
+            users, positions, interacted_at, hashes, values,
+            self.user_ids, self.free, self.indptr[1:],
+            self.indices, self.interacted_at, self.scores, self.fingerprints,
+        )  # fmt: skip
+        if put < users.size:
+            raise rebuilt(self.mart)
 
     def _count_bad(self, users: NDArray[np.uint64], scores: NDArray[np.float32]) -> None:
-        bad = np.flatnonzero(~(np.isfinite(scores) & (scores > 0)))
-        if bad.size and not self.bad_scores:
-            self.bad_example = f"user {users[bad[0]]} has the score {scores[bad[0]]}"
-        self.bad_scores += bad.size
+        weights, cells = np.nonzero(~(np.isfinite(scores) & (scores > 0)))
+        if cells.size and not self.bad_scores:
+            score = scores[weights[0], cells[0]]
+            self.bad_example = f"user {users[cells[0]]} has the score {score}"
+        self.bad_scores += cells.size
 
-    def finish(self, movie_ids: NDArray[np.uint64], mart: str) -> Interactions:
-        """Return what has been appended, with the ids of the columns.
+    def finish(self, movie_ids: NDArray[np.uint64]) -> Interactions:
+        """Return what has been added, with the ids of the columns.
 
         Raises
         ------
@@ -176,27 +181,33 @@ class Columns:
         """
         from scipy.sparse import csr_matrix
 
-        if self.filled != self.indices.size:
-            raise rebuilt(mart)
+        from python_jobs.interactions.placing_kernel import sort_rows
+
+        if not np.array_equal(self.free, self.indptr[1:]):
+            raise rebuilt(self.mart)
         if self.bad_scores:
             raise UserError(
-                f"{self.bad_scores:,} of {self.filled * len(self.scores):,} scores in {mart} are "
+                f"{self.bad_scores:,} of {self.scores.size:,} scores in {self.mart} are "
                 f"not positive finite numbers: {self.bad_example}, for example.",
                 "NMF takes positive scores only. Mend the model (or its weights) and run "
                 "`dbt build`; nothing was trained.",
             )
-        user_ids = np.concatenate(self.user_ids)
-        indptr = np.concatenate([*self.row_starts, [self.filled]]).astype(np.int64)
-        shape = (user_ids.size, movie_ids.size)
-        first = next(iter(self.scores.values()))
-        matrix = csr_matrix((first, self.indices, indptr), shape=shape, copy=False)
+        over_users(
+            lambda rows: sort_rows(
+                rows.start, rows.stop, self.indptr, self.indices, self.interacted_at, self.scores
+            ),
+            self.user_ids.size,
+        )
+        scores = dict(zip(self.weights, self.scores, strict=True))
+        shape = (self.user_ids.size, movie_ids.size)
+        matrix = csr_matrix((self.scores[0], self.indices, self.indptr), shape=shape, copy=False)
         matrix.has_sorted_indices = True
         return Interactions(
             matrix=matrix,
-            user_ids=user_ids,
+            user_ids=self.user_ids,
             movie_ids=movie_ids,
             last_interacted_at=self.interacted_at,
-            scores=self.scores,
-            fingerprints=np.concatenate(self.fingerprints),
-            relation=mart,
+            scores=scores,
+            fingerprints=self.fingerprints,
+            relation=self.mart,
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from python_jobs.errors import UserError
 from python_jobs.interactions.columns import Columns, Interactions
-from python_jobs.interactions.movie_positions import MoviePositions
+from python_jobs.interactions.movie_positions import MoviePositions, rebuilt
 from python_jobs.interactions.stamp import read_stamp
 from python_jobs.progress import NO_BAR, Bar
 
@@ -39,8 +39,8 @@ def read_interactions(
     Everything that depends on the cells comes from one query, which reads one version of the mart:
     scores under several weights, and fingerprints, are of the same data.
 
-    The stream is ordered as the mart is sorted, by user and movie, so that rows follow each other
-    and ids become indices without sorting the cells.
+    The cells come as the parts of the table have them, which is four times as fast as in one order;
+    how many each user has is counted before, so that each is put into its row as it comes.
 
     Parameters
     ----------
@@ -105,10 +105,19 @@ def _read(
     bar: Bar = NO_BAR,
 ) -> Interactions:
     mart = warehouse.mart
-    columns, positions = Columns.allocate(cells, weights), MoviePositions.of(movie_ids)
-    where = "where user_id between {first:UInt64} and {last:UInt64} " if users else ""
-    query = f"select {_cells(columns.scores)} from {mart} {where}order by user_id, movie_id"
+    where = "where user_id between {first:UInt64} and {last:UInt64}" if users else ""
     parameters = {"first": users[0], "last": users[1]} if users else None
+    counted = warehouse.client.query(
+        f"select user_id, count() from {mart} {where} group by user_id order by user_id",
+        parameters=parameters,
+        column_oriented=True,
+    )
+    user_ids, counts = map(np.asarray, counted.result_set or ([], []))
+    if counts.sum() != cells:
+        raise rebuilt(str(mart))
+    positions = MoviePositions.of(movie_ids)
+    columns = Columns.allocate(user_ids.astype(np.uint64), counts, weights, str(mart))
+    query = f"select {_cells(weights)} from {mart} {where}"
     settings = {"max_block_size": CELLS_PER_BLOCK, "preferred_block_size_bytes": 0}
     stream = warehouse.client.query_column_block_stream(
         query, parameters=parameters, settings=settings
@@ -116,9 +125,9 @@ def _read(
     with stream as blocks:
         for block in blocks:
             ids, movies, *values = map(np.asarray, block)
-            columns.append(ids, positions.find(movies, str(mart)), *values)
+            columns.add(ids, positions.find(movies, str(mart)), *values)
             bar.advance(ids.size)
-    return replace(columns.finish(movie_ids, str(mart)), stamp=read_stamp(warehouse, mart))
+    return replace(columns.finish(movie_ids), stamp=read_stamp(warehouse, mart))
 
 
 def read_history(
@@ -144,15 +153,17 @@ def read_history(
         return None
     users, movies, interacted_at, hashes, scores = result.result_set
     movie_ids = np.array(movies, np.uint64)
-    columns = Columns.allocate(movie_ids.size, [watched_weight])
-    columns.append(
+    columns = Columns.allocate(
+        np.array([user_id], np.uint64), np.array([movie_ids.size]), [watched_weight], str(mart)
+    )
+    columns.add(
         np.array(users, np.uint64),
         np.arange(movie_ids.size, dtype=np.int32),
         np.array(interacted_at, np.int64),
         np.array(hashes, np.uint64),
         np.array(scores, np.float32),
     )
-    return columns.finish(movie_ids, str(mart))
+    return columns.finish(movie_ids)
 
 
 def _cells(weights: Iterable[float | None]) -> str:
