@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MLFLOW = ("python_jobs.tracking.quiet_mlflow", "python_jobs.tracking.store")
 """What reaches it; what quiets it comes first."""
+IN_ADVANCE = ("chdb", "mlflow.store.tracking.sqlalchemy_store")
+"""What a command that waits loads besides: it does not know yet whether its database is the
+embedded one, and MLflow's store a file, as they usually are where a pipeline is in a hurry."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def _asked(dbt: DbtOptions, modules: tuple[str, ...]) -> Iterator[tuple[Question
     """Ask dbt, and show phases; where another step runs, load modules in silence, and wait."""
     question = Question(dbt)
     if question.waits:
-        _load(modules)
+        _load((*modules, *IN_ADVANCE))
         question.wait()
     with shown_phases() as phases:
         yield question, phases

@@ -40,7 +40,8 @@ def test_in_any_order_and_in_any_blocks(cells, data):
     _add(columns, rows[cut:], positions[cut:])
     read = columns.finish(MOVIES)
     numbers = 10 * np.array(rows) + np.array(positions) + 1
-    wanted = coo_matrix((numbers, (rows, positions)), shape=(4, 6)).tocsr()
+    places = np.array(rows), np.array(positions)
+    wanted = coo_matrix((numbers, places), shape=(4, 6)).tocsr()
     wanted.sort_indices()
     for array, expected in (
         (read.matrix.indptr, wanted.indptr),
