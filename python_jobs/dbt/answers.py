@@ -19,7 +19,8 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TextIO
 
 from python_jobs.dbt.project import Credentials
 from python_jobs.errors import INTERRUPTED
@@ -146,13 +147,20 @@ def obey(manifest: Manifest, arguments: list[str], tell: Tell) -> int:
     return 2 if result.exception else 1
 
 
-def main() -> None:
-    """Read the project, and obey until stdin ends."""
-    lines = sys.stdout
+def teller(lines: TextIO) -> Tell:
+    """Return what writes lines of JSON, each whole: dbt's threads have their events at once."""
+    lock = Lock()
 
     def tell(line: dict[str, Any]) -> None:
-        print(json.dumps(line), file=lines, flush=True)
+        with lock:
+            print(json.dumps(line), file=lines, flush=True)
 
+    return tell
+
+
+def main() -> None:
+    """Read the project, and obey until stdin ends."""
+    tell = teller(sys.stdout)
     # What dbt or a plugin prints must not get between the lines.
     with redirect_stdout(sys.stderr):
         # Nothing but modules and the project is made in its first second.

@@ -48,7 +48,8 @@ def read_interactions(
         An open warehouse.
     weights
         What having watched may count beside the rating, at least one value, the first for
-        ``matrix``; None takes the mart's own score. Each takes four bytes for an interaction.
+        ``matrix``; None takes the mart's own score. Each takes four bytes for an interaction, the
+        same one once.
     bar
         Advanced by the interactions that have been read.
 
@@ -105,6 +106,7 @@ def _read(
     bar: Bar = NO_BAR,
 ) -> Interactions:
     mart = warehouse.mart
+    weights = tuple(dict.fromkeys(weights))
     where = "where user_id between {first:UInt64} and {last:UInt64}" if users else ""
     parameters = {"first": users[0], "last": users[1]} if users else None
     counted = warehouse.client.query(

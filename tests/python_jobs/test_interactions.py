@@ -128,7 +128,7 @@ def test_several_weights_are_read_in_one_query(scratch):
         "insert into scratch.mart (user_id, movie_id, interaction_score, rating, watch_count) "
         "values (1, 1, 4, 4, 0), (1, 2, 3.5, 2.5, 1), (2, 1, 1, null, 2)"
     )
-    read = read_interactions(scratch, [2.0, None, 0.5])
+    read = read_interactions(scratch, [2.0, None, 2.0, 0.5])
     assert list(read.scores) == [2.0, None, 0.5]
     assert read.matrix.toarray().tolist() == [[4, 4.5], [2, 0]]
     assert read.under(None).matrix.toarray().tolist() == [[4, 3.5], [1, 0]]

@@ -1,10 +1,13 @@
 """The steps of `pipeline` and `demo`: where they run, in which order, and what a failure says."""
 
+import json
 import re
 import shutil
 import signal
 import subprocess
 import sysconfig
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +25,7 @@ from python_jobs.commands.steps import (
     StepError,
     run_steps,
 )
+from python_jobs.dbt.answers import teller
 from python_jobs.dbt.kept import Event, KeptDbt
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.dbt.question import KNOWN, ON_STDIN, Question
@@ -260,6 +264,20 @@ def test_dbt_reads_the_project_once_for_all_its_commands_and_for_the_jobs(
         assert kept._process is not None
         kept._process.kill()
         assert kept.run(words, said.append) == -9
+
+
+def test_what_several_threads_of_dbt_have_to_say_comes_in_whole_lines():
+    class Slow(StringIO):
+        def write(self, text):
+            time.sleep(0.001)  # another thread's turn, between a line and its end
+            return super().write(text)
+
+    lines = Slow()
+    tell = teller(lines)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: tell({"event": number}), range(40)))
+    told = [json.loads(line)["event"] for line in lines.getvalue().splitlines()]
+    assert sorted(told) == list(range(40))
 
 
 def test_a_project_that_dbt_cannot_read_is_said_once(empty_project, tmp_path):
