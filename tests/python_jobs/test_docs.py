@@ -93,6 +93,11 @@ def test_a_page_begins_with_its_contents(page):
     assert re.findall(r"^- \[(.+)\]\(#", listed, re.MULTILINE) == headings[1:]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_has_no_marks_of_a_merge(page):
+    assert not re.search(r"^(<{7}|>{7}) ", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def test_the_help_pages_are_up_to_date():
     script = load_script("generate_commands.py")
     page = script.PAGE.read_text()
