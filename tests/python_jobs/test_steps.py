@@ -140,8 +140,10 @@ def test_a_job_that_waits_says_nothing_and_leaves_an_interrupt_to_the_step_that_
         text=True,
     )
     # It ignores the signal as soon as it has looked where it is.
+    deadline = time.monotonic() + 60
     while not _ignores_interrupts(waits.pid):
         assert waits.poll() is None
+        assert time.monotonic() < deadline
     waits.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         waits.wait(0.5)
