@@ -44,7 +44,7 @@ class Question:
         if os.environ.get(KNOWN) == ON_STDIN:
             self.waits = True
             # Of Ctrl-C the step that runs speaks, and whoever began this one ends it.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)
         else:
             self._process = subprocess.Popen(
                 [*ASKED, *options.arguments()],
@@ -65,7 +65,7 @@ class Question:
         if self.waits:
             self._said = sys.stdin.read()
             self.waits = False
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, self._interrupted)
             if not self._said:
                 raise UserError("The pipeline ended before it was the turn of this step.")
 

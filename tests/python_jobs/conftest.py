@@ -150,7 +150,9 @@ class Project:
 
     def copy(self, directory: Path) -> Project:
         """Return a copy to change; the MLflow artifacts stay where the store says they are."""
-        shutil.copytree(self.directory, directory, dirs_exist_ok=True, symlinks=True)
+        # That the database is open says a file, which is gone with the reader of another worker's.
+        opened = shutil.ignore_patterns("status")
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True, symlinks=True, ignore=opened)
         return Project(directory)
 
 
