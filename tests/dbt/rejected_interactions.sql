@@ -19,7 +19,8 @@ events as (
 
 total as (
 
-    select count() as event_count from events
+    -- Of one column, since `count()` has all of them worked out.
+    select count(kind) as event_count from events
 
 ),
 
