@@ -85,7 +85,7 @@ sampled as (
 whole as (
 
     -- One array, from which the hash and the rows come: the sample is drawn once.
-    select arraySort(groupArray((entity, entity_id, identities))) as sample
+    select arraySort(groupArray((entity, entity_id, identities))) as kept_rows
     from sampled
 
 ),
@@ -93,8 +93,8 @@ whole as (
 fresh as (
 
     select
-        arrayJoin(sample) as kept,
-        lower(substring(hex(cityHash64({{ dataset_label() }}, sample)), 1, 8)) as dataset_id
+        arrayJoin(kept_rows) as kept,
+        lower(substring(hex(cityHash64({{ dataset_label() }}, kept_rows)), 1, 8)) as dataset_id
     from whole
 
 ),
