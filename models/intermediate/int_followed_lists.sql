@@ -18,7 +18,6 @@
 taken for a whole one. -#}
 
 {#- Numbers instead of text: millions of rows are grouped and joined by them. -#}
-{%- set publication = 'cityHash64(published_at, run_id)' %}
 {%- set country = "if(empty(trim(country)), 0, cityHash64(upper(trim(country))))" %}
 
 with
@@ -28,7 +27,7 @@ publications as (
     select
         published_at,
         run_id,
-        {{ publication }} as publication
+        cityHash64(published_at, run_id) as publication
     from {{ ref('int_publications') }}
     where
         is_of_this_dataset
