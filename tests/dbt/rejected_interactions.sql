@@ -19,8 +19,7 @@ events as (
 
 total as (
 
-    -- Of one column, since `count()` has all of them worked out.
-    select count(kind) as event_count from events
+    select count() as event_count from events
 
 ),
 
