@@ -22,10 +22,11 @@ rated as (
 
     -- Without the type that allows null, which takes longer to aggregate.
     select
-        movie_id,
-        assumeNotNull(rating) as rating
+        interactions.movie_id as movie_id,
+        assumeNotNull(interactions.rating) as rating
     from interactions
-    where rating is not null
+    -- Without the table's name it would be the column above.
+    where interactions.rating is not null
 
 ),
 
