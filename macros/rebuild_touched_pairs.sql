@@ -43,11 +43,13 @@
             {{ clickhouse__insert_into(relation, rows, true) }}
         {%- endcall -%}
     {%- endif -%}
+    {%- set known = state_of_known() -%}
+    {#- The merges that begin now take cores from what follows. -#}
     {%- do run_query(alter ~ ' reset setting ' ~ merges | join(', ')) -%}
     {%- do run_query('drop table ' ~ touched) -%}
     {#- Else somebody became known between two of these statements, and the next build would not
     know for which of them. -#}
-    {%- if state_of_known() == now.known -%}
+    {%- if known == now.known -%}
         {%- set pair_count = before.row_count + counts[2] | int
             if before.has_all_pairs and counts[1] | int == 0 -%}
         {%- do store_result('state_of_mart', response=dict(now, pair_count=pair_count)) -%}

@@ -17,11 +17,13 @@
 {#- One block and one thread: a block arrives whole or not at all, and half a publication would be
 taken for a whole one. -#}
 
+{#- Numbers instead of text: millions of rows are grouped and joined by them. -#}
+{%- set country = "if(empty(trim(country)), 0, cityHash64(upper(trim(country))))" %}
+
 with
 
 publications as (
 
-    -- A number instead of text: millions of rows are grouped and joined by it.
     select
         published_at,
         run_id,
@@ -56,7 +58,7 @@ recommendable_movies as (
 
     select
         movie_id,
-        upper(trim(country)) as country
+        {{ country }} as country
     from {{ ref('int_recommendable_movies') }}
 
 ),
@@ -65,7 +67,7 @@ users as (
 
     select
         user_id,
-        upper(trim(country)) as country
+        {{ country }} as country
     from {{ ref('mart_users', v=1) }}
 
 ),
@@ -127,7 +129,7 @@ lists as (
 
 audiences as (
 
-    -- Users of countries without movies of their own are one audience, whose country is empty.
+    -- Users of countries without movies of their own are one audience, whose country is 0.
     select
         user_id,
         country
@@ -138,7 +140,7 @@ audiences as (
 
 countries as (
 
-    select '' as country
+    select toUInt64(0) as country
 
     union distinct
 
@@ -160,7 +162,7 @@ shown_movies as (
         countries.country as country
     from recommendable_movies
     cross join countries
-    where recommendable_movies.country = ''
+    where recommendable_movies.country = 0
 
 ),
 
@@ -246,7 +248,12 @@ histories as (
         audiences.country as country
     from interactions
     left join audiences on interactions.user_id = audiences.user_id
-    where interactions.user_id in (select lists.user_id from lists)
+    {%- if var('outcomes_users') %}
+        -- Not `in` the users of the lists: these would be worked out once more.
+        where
+            cityHash64('outcomes', interactions.user_id) / pow(2, 64)
+            < {{ var('outcomes_users') | int }} / (select smallest.user_count from smallest)
+    {%- endif %}
 
 ),
 

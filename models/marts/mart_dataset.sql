@@ -82,29 +82,35 @@ sampled as (
 
 ),
 
+whole as (
+
+    -- One array, from which the hash and the rows come: the sample is drawn once.
+    select arraySort(groupArray((entity, entity_id, identities))) as kept_rows
+    from sampled
+
+),
+
 fresh as (
 
     select
-        lower(substring(hex(cityHash64(
-            {{ dataset_label() }}, arraySort(groupArray((entity, entity_id, identities)))
-        )), 1, 8)) as dataset_id
-    from sampled
+        arrayJoin(kept_rows) as kept,
+        lower(substring(hex(cityHash64({{ dataset_label() }}, kept_rows)), 1, 8)) as dataset_id
+    from whole
 
 ),
 
 labelled as (
 
     select
-        toLowCardinality(sampled.entity) as entity,
-        sampled.entity_id as entity_id,
-        sampled.identities as identities,
+        toLowCardinality(fresh.kept.1) as entity,
+        fresh.kept.2 as entity_id,
+        fresh.kept.3 as identities,
         toLowCardinality(if(newest.dataset_id = '', fresh.dataset_id, newest.dataset_id))
             as dataset_id,
         toLowCardinality(
             if({{ dataset_label() }} = '', newest.dataset_label, {{ dataset_label() }})
         ) as dataset_label
-    from sampled
-    cross join fresh
+    from fresh
     cross join newest
 
 )

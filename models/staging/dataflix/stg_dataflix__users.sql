@@ -37,10 +37,27 @@ hashed as (
 
 deduplicated as (
 
-    select * from hashed
-    order by signed_up_at desc, email_hash asc
-    limit 1 by user_id
+    -- Not sorted: who wants to know which users there are has no use for hashes to sort by.
+    select
+        user_id,
+        arraySort(
+            row -> (-toUnixTimestamp64Milli(row.3), row.1),
+            groupArray((email_hash, country, signed_up_at))
+        )[1] as kept
+    from hashed
+    group by user_id
+
+),
+
+unpacked as (
+
+    select
+        user_id,
+        kept.1 as email_hash,
+        toLowCardinality(kept.2) as country,
+        kept.3 as signed_up_at
+    from deduplicated
 
 )
 
-select * from deduplicated
+select * from unpacked
