@@ -31,11 +31,13 @@ RESULTS = REPOSITORY / "target/bench/results.json"
 def main() -> None:
     """Measure, and render the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("sizes", nargs="*", choices=SIZES, default=["1m", "20m"])
+    parser.add_argument("sizes", nargs="*", metavar="SIZE", help=f"Some of {', '.join(SIZES)}.")
     parser.add_argument("--render", action="store_true", help="Measure nothing; render again.")
     options = parser.parse_args()
+    if unknown := [name for name in options.sizes if name not in SIZES]:
+        parser.error(f"unknown size: {', '.join(unknown)}")
     if not options.render:
-        measure(options.sizes, RESULTS)
+        measure(options.sizes or ["1m", "20m"], RESULTS)
     if not RESULTS.exists():
         sys.exit("There are no results to render yet: run python -m benchmarks.")
     PAGE.write_text(render(json.loads(RESULTS.read_text())))
