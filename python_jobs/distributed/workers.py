@@ -18,6 +18,8 @@ SECONDS_WITHOUT_WORKERS = 60
 LOOK_EVERY = 5.0
 """Seconds after which a wait looks whether there are workers left."""
 COPIES, TRIES = 2, 3
+RETRIES = 2
+"""Times that work is done again which ended with an error, as it is where a worker dies."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,13 @@ class Workers:
         worker = self.places[place % len(self.places)]
         with self._explained():
             return self.client.submit(
-                function, *arguments, workers=[worker], allow_other_workers=True, pure=False
+                function,
+                *arguments,
+                workers=[worker],
+                allow_other_workers=True,
+                pure=False,
+                # Dask mislays what a task takes now and then, while it is copied or spilled.
+                retries=RETRIES,
             )
 
     def results(self, handles: Sequence[Any]) -> list[Any]:
