@@ -18,8 +18,6 @@ SECONDS_WITHOUT_WORKERS = 60
 LOOK_EVERY = 5.0
 """Seconds after which a wait looks whether there are workers left."""
 COPIES, TRIES = 2, 3
-RETRIES = 2
-"""Times that work is done again which ended with an error, as it is where a worker dies."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,7 @@ class Workers:
         worker = self.places[place % len(self.places)]
         with self._explained():
             return self.client.submit(
-                function,
-                *arguments,
-                workers=[worker],
-                allow_other_workers=True,
-                pure=False,
-                # Dask mislays what a task takes now and then, while it is copied or spilled.
-                retries=RETRIES,
+                function, *arguments, workers=[worker], allow_other_workers=True, pure=False
             )
 
     def results(self, handles: Sequence[Any]) -> list[Any]:
@@ -88,12 +80,17 @@ class Workers:
             self.finish(handles, lambda _: None)
             try:
                 with self._explained():
-                    self.client.replicate(list(handles), n=COPIES)
+                    self._replicate([handle.key for handle in handles])
             except (AssertionError, KeyError, ValueError):
                 # The scheduler's own, where a worker dies in the middle: what it held is made
                 # again. Without a copy nothing is lost but time.
                 continue
             return
+
+    def _replicate(self, keys: list[str]) -> None:
+        # What the client's own `replicate` asks, but that also deletes copies beyond these, while
+        # tasks of the next iteration take them.
+        self.client.sync(self.client.scheduler.replicate, keys=keys, n=COPIES, delete=False)
 
     def on_all(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """Have every worker call a function now; return what each said, by its address."""

@@ -67,24 +67,53 @@ def test_what_is_made_comes_back_in_order_and_is_added_up(workers):
 
 
 def test_a_worker_that_dies_while_copies_are_made_ends_nothing(workers, monkeypatch):
-    tried: list[int] = []
-    replicate = type(workers.client).replicate
+    tried: list[list[str]] = []
+    replicate = Workers._replicate
 
-    def dying(self, futures, n):
-        tried.append(n)
+    def dying(self, keys):
+        tried.append(keys)
         if len(tried) < 3:
             raise AssertionError  # as the scheduler does of a key that nobody holds
-        replicate(self, futures, n)
+        replicate(self, keys)
 
-    monkeypatch.setattr(type(workers.client), "replicate", dying)
+    monkeypatch.setattr(Workers, "_replicate", dying)
     made = [workers.submit(at, pow, at, 2) for at in range(2)]
     workers.spread(made)
-    assert tried == [2, 2, 2]
+    assert tried == [[future.key for future in made]] * 3
     held = workers.client.who_has(made)
     assert [len(held[future.key]) for future in made] == [2, 2]
-    monkeypatch.setattr(type(workers.client), "replicate", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(Workers, "_replicate", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         workers.spread(made)
+
+
+def test_copies_that_tasks_are_about_to_take_are_left_to_them():
+    """Of three copies, one more than are wanted, Dask's own `replicate` deletes one."""
+    with (
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        connected(cluster.scheduler_address, None) as found,
+    ):
+        for made in (found.submit(0, pow, 2, power) for power in range(5)):
+            found.results([made])
+            RELEASED.clear()
+            working = [found.submit(at, until_released) for at in range(3)]
+            then = [found.submit(at, abs, made) for at in range(3)]
+            while len(found.client.who_has([made])[made.key]) < 3:
+                assert all(each.status == "pending" for each in then)
+            found.spread([made])
+            assert len(found.client.who_has([made])[made.key]) == 3
+            RELEASED.set()
+            assert found.results(then) == found.results([made]) * 3
+            found.results(working)
+
+
+RELEASED = threading.Event()
+
+
+def until_released() -> None:
+    RELEASED.wait(60)
 
 
 def test_what_a_task_refuses_is_said_as_it_is(workers):
