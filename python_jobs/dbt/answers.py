@@ -148,12 +148,19 @@ def obey(manifest: Manifest, arguments: list[str], tell: Tell) -> int:
 
 
 def teller(lines: TextIO) -> Tell:
-    """Return what writes lines of JSON, each whole: dbt's threads have their events at once."""
+    """Return what writes lines of JSON, each whole: dbt's threads have their events at once.
+
+    Where nobody reads them any more, the process ends, and lets go of an embedded database.
+    """
     lock = Lock()
 
     def tell(line: dict[str, Any]) -> None:
         with lock:
-            print(json.dumps(line), file=lines, flush=True)
+            try:
+                print(json.dumps(line), file=lines, flush=True)
+            except BrokenPipeError:
+                # Not by an error: dbt waits for ever for a thread of its that one has ended.
+                os._exit(INTERRUPTED)
 
     return tell
 

@@ -28,7 +28,7 @@ from python_jobs.commands.steps import (
 from python_jobs.dbt.answers import teller
 from python_jobs.dbt.kept import Event, KeptDbt
 from python_jobs.dbt.project import DbtOptions
-from python_jobs.dbt.question import KNOWN, ON_STDIN, Question
+from python_jobs.dbt.question import ASKED, KNOWN, ON_STDIN, Question
 from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
 
@@ -280,6 +280,33 @@ def test_what_several_threads_of_dbt_have_to_say_comes_in_whole_lines():
         list(pool.map(lambda number: tell({"event": number}), range(40)))
     told = [json.loads(line)["event"] for line in lines.getvalue().splitlines()]
     assert sorted(told) == list(range(40))
+
+
+def test_dbt_ends_where_the_pipeline_it_works_for_was_killed(empty_project, tmp_path):
+    project = empty_project.copy(tmp_path)
+    dbt = subprocess.Popen(
+        [*ASKED, "--project-dir", tmp_path, "--profiles-dir", tmp_path],
+        env=project.environment,
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert dbt.stdin
+    assert dbt.stdout
+    assert dbt.stderr
+    assert any('"answer"' in line for line in iter(dbt.stdout.readline, ""))
+    print(json.dumps(["seed"]), file=dbt.stdin, flush=True)
+    assert any("START seed" in line for line in iter(dbt.stdout.readline, ""))
+    # What the end of a process that is killed does.
+    dbt.stdout.close()
+    dbt.stdin.close()
+    try:
+        assert dbt.wait(60) == 130
+    finally:
+        dbt.kill()
+    assert "Traceback" not in dbt.stderr.read()
 
 
 def test_a_project_that_dbt_cannot_read_is_said_once(empty_project, tmp_path):
