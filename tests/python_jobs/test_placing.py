@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 
@@ -31,6 +31,7 @@ def _add(columns, rows, positions):
     columns.add(*arrays)
 
 
+@settings(deadline=None)  # The kernel may have to be compiled first.
 @given(CELLS.flatmap(lambda cells: st.permutations(sorted(cells))), st.data())
 def test_in_any_order_and_in_any_blocks(cells, data):
     rows, positions = map(list, zip(*cells, strict=True))
