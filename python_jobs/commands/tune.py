@@ -47,6 +47,9 @@ def command(
     trials are not: they are apart in MLflow, in an experiment whose name ends in -trials.
     `python_jobs train --like challenger` puts the best before the gate.
 
+    Nothing begins after the minutes are over, but what runs is finished, and one model of each kind
+    is tried however few they are: on two cores that takes nine minutes at 20 million interactions.
+
     \b
     Example:
         python_jobs tune --minutes 5
