@@ -15,17 +15,20 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from dataclasses import fields
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TextIO
 
+from python_jobs.dbt.artifacts import write_artifacts
 from python_jobs.dbt.project import Credentials
 from python_jobs.errors import INTERRUPTED
 
 if TYPE_CHECKING:
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
     from dbt_common.events.base_types import EventMsg
 
@@ -124,8 +127,8 @@ def events(tell: Tell) -> Callable[[EventMsg], None]:
     return told
 
 
-def obey(manifest: Manifest, arguments: list[str], tell: Tell) -> int:
-    """Run a command of dbt on the project as it was read, and return what would be its exit code.
+def obey(manifest: Manifest, arguments: list[str], tell: Tell) -> dbtRunnerResult:
+    """Run a command of dbt on the project as it was read, without its files in ``target/``.
 
     Parameters
     ----------
@@ -140,11 +143,35 @@ def obey(manifest: Manifest, arguments: list[str], tell: Tell) -> int:
 
     # The terminal's level would be the file's too.
     logged = ("--log-level-file", os.environ.get("DBT_LOG_LEVEL_FILE", "debug"))
-    result = dbtRunner(manifest, callbacks=[events(tell)]).invoke([*QUIET, *logged, *arguments])
+    command = [*QUIET, *logged, "--no-write-json", *arguments]
+    return dbtRunner(manifest, callbacks=[events(tell)]).invoke(command)
+
+
+def exit_code(result: dbtRunnerResult) -> int:
+    """Return what would be dbt's exit code."""
     if result.success:
         return 0
     # An exception, of which dbt has told by an event, or nodes that failed.
     return 2 if result.exception else 1
+
+
+def obey_all(manifest: Manifest, lines: Iterable[str], tell: Tell) -> None:
+    """Run a command for each line, and tell how each ended.
+
+    dbt takes as long to write its files as to build several models: they are written where a
+    command failed, and at the end, and not after each command that another one follows.
+    """
+    unwritten: RunExecutionResult | None = None
+    for line in lines:
+        result = obey(manifest, json.loads(line), tell)
+        if not result.exception:
+            unwritten = result.result
+        if unwritten and not result.success:
+            write_artifacts(manifest, unwritten)
+            unwritten = None
+        tell({"exit_code": exit_code(result)})
+    if unwritten:
+        write_artifacts(manifest, unwritten)
 
 
 def teller(lines: TextIO) -> Tell:
@@ -175,8 +202,8 @@ def main() -> None:
         manifest = read(sys.argv[1:], tell)
         gc.freeze()
         gc.enable()
-        for line in sys.stdin if manifest else ():
-            tell({"exit_code": obey(manifest, json.loads(line), tell)})
+        if manifest:
+            obey_all(manifest, sys.stdin, tell)
 
 
 if __name__ == "__main__":

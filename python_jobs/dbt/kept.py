@@ -11,6 +11,7 @@ from typing import Any
 
 from python_jobs.dbt.project import DbtOptions, DbtProject
 from python_jobs.dbt.question import ASKED, parsed
+from python_jobs.errors import UserError
 
 SECONDS_TO_END = 5
 """What dbt has to end after an interrupt."""
@@ -42,12 +43,16 @@ class KeptDbt:
     def __enter__(self) -> KeptDbt:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._process is None:
             return
         if self._process.stdin:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
+        if kind is None or issubclass(kind, UserError):
+            # It is at nothing but its files, which may be large.
+            self._process.wait()
+            return
         # A terminal's Ctrl-C has reached dbt too, and it is ending its statements.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(SECONDS_TO_END)
@@ -100,8 +105,7 @@ class KeptDbt:
     def _begun(self, on_event: Callable[[Event], None]) -> subprocess.Popen[str]:
         if self._process is None:
             self._process = subprocess.Popen(
-                # manifest.json lies beside the results of a build, as after any of dbt's.
-                [*ASKED, *self.options.arguments(), "--write-json"],
+                [*ASKED, *self.options.arguments()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

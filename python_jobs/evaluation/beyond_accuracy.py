@@ -28,8 +28,8 @@ And where genres are known, with G a movie's genres as a vector of 0 and 1:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ HEAD = 0.8
 USERS_PER_BLOCK = 4_096
 
 Lists = NDArray[np.int32]
+T = TypeVar("T")
 
 
 def of_popularity(lists: Lists, counts: NDArray[np.integer], users: int) -> dict[str, float]:
@@ -77,13 +78,25 @@ def values_of_popularity(
     users
         How many users have interactions.
     """
-    kept = lists >= 0
     bits = np.log2(max(users, 1) / np.maximum(counts, 1))
     in_tail = ~short_head(counts)
-    return {
-        "novelty": _means_of_lists(bits[lists], kept),
-        "long_tail_share": _means_of_lists(in_tail[lists], kept),
-    }
+
+    def some(span: slice) -> dict[str, NDArray[np.float64]]:
+        block = lists[span]
+        return {
+            "novelty": _means_of_lists(bits[block], block >= 0),
+            "long_tail_share": _means_of_lists(in_tail[block], block >= 0),
+        }
+
+    return joined(by_blocks(some, lists.shape[0]))
+
+
+def joined(
+    blocks: Iterable[dict[str, NDArray[np.float64]]],
+) -> dict[str, NDArray[np.float64]]:
+    """Return each metric of the users of all blocks; there is one at least."""
+    every = list(blocks)
+    return {name: np.concatenate([block[name] for block in every]) for name in every[0]}
 
 
 def means(values: dict[str, NDArray[np.float64]]) -> dict[str, float]:
@@ -151,7 +164,7 @@ def mixes_of(seen: csr_matrix, genres: csr_matrix | None) -> NDArray[np.float64]
         some.data = np.ones_like(some.data)
         return np.asarray(some @ mixes)
 
-    return _by_blocks(mix, seen.shape[0])
+    return np.concatenate(list(by_blocks(mix, seen.shape[0])))
 
 
 def values_of_genres(
@@ -159,14 +172,14 @@ def values_of_genres(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the same of each list, of those that count; as for :func:`of_genres`."""
     mixes, directions = _of_movies(genres)
-    return {
-        "intra_list_diversity": _by_blocks(
-            lambda span: _diversity(lists[span], directions), lists.shape[0]
-        ),
-        "genre_miscalibration": _by_blocks(
-            lambda span: _divergence(lists[span], histories[span], mixes), lists.shape[0]
-        ),
-    }
+
+    def some(span: slice) -> dict[str, NDArray[np.float64]]:
+        return {
+            "intra_list_diversity": _diversity(lists[span], directions),
+            "genre_miscalibration": _divergence(lists[span], histories[span], mixes),
+        }
+
+    return joined(by_blocks(some, lists.shape[0]))
 
 
 def _of_movies(genres: csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -177,15 +190,12 @@ def _of_movies(genres: csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.floa
     return mixes, np.divide(parts, np.sqrt(each), out=np.zeros_like(parts), where=each > 0)
 
 
-def _by_blocks(work: Callable[[slice], NDArray[np.float64]], users: int) -> NDArray[np.float64]:
-    """Return what work makes of the users, block after block, made side by side."""
+def by_blocks(work: Callable[[slice], T], users: int) -> Iterator[T]:
+    """Yield what work makes of the users, block after block, made side by side; one at least."""
     from python_jobs.compiled import side_by_side
 
-    # One at least, for the shape of nobody's.
     starts = range(0, max(users, 1), USERS_PER_BLOCK)
-    return np.concatenate(
-        list(side_by_side(work, [slice(start, start + USERS_PER_BLOCK) for start in starts]))
-    )
+    return side_by_side(work, [slice(start, start + USERS_PER_BLOCK) for start in starts])
 
 
 def _diversity(lists: Lists, directions: NDArray[np.float64]) -> NDArray[np.float64]:

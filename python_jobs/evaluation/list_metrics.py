@@ -36,7 +36,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.evaluation.beyond_accuracy import mixes_of, of_genres, of_popularity
+from python_jobs.evaluation.beyond_accuracy import (
+    by_blocks,
+    joined,
+    mixes_of,
+    of_genres,
+    of_popularity,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -155,7 +161,12 @@ def accuracy_of(
     lists: NDArray[np.int32], test: csr_matrix, users: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the first five metrics of each of the users with held-out interactions."""
-    return _accuracy(_hits(lists, test, users), np.diff(test.indptr)[users])
+    held_out = np.diff(test.indptr)
+
+    def some(span: slice) -> dict[str, NDArray[np.float64]]:
+        return _accuracy(_hits(lists[span], test, users[span]), held_out[users[span]])
+
+    return joined(by_blocks(some, users.size))
 
 
 def popularity_ranks(counts: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -168,9 +179,14 @@ def popularity_ranks(counts: NDArray[np.integer]) -> NDArray[np.int64]:
 def _hits(
     lists: NDArray[np.int32], test: csr_matrix, users: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
+    if not users.size:
+        return np.zeros(lists.shape, bool)
     movies = test.shape[1]
+    first, last = users[0], users[-1] + 1
+    held_out = np.diff(test.indptr[first : last + 1])
+    columns = test.indices[test.indptr[first] : test.indptr[last]]
     # Cells numbered row by row: ascending as they are stored, so that a binary search finds them.
-    stored = np.repeat(np.arange(test.shape[0]), np.diff(test.indptr)) * movies + test.indices
+    stored = np.repeat(np.arange(first, last), held_out) * movies + columns
     wanted = users[:, np.newaxis] * movies + lists
     at = np.minimum(np.searchsorted(stored, wanted), stored.size - 1)
     return np.asarray((stored[at] == wanted) & (lists != EMPTY))

@@ -16,6 +16,7 @@ for _name, _value in DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 
 import mlflow  # noqa: E402  # it reads them when it is imported
+from mlflow.utils import environment  # noqa: E402
 
 for _logger in ("mlflow", "alembic"):
     logging.getLogger(_logger).setLevel(logging.WARNING)
@@ -24,5 +25,9 @@ logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
 
 # It prints the traceback of an error that it raises too, and that is told in words.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+# It would list the files of every installed package, for a second, to compare what is installed
+# with requirements of a model that were read off it a moment before.
+environment.warn_dependency_requirement_mismatches = lambda _: None
 
 __all__ = ["mlflow"]

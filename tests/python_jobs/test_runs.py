@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from python_jobs.commands.run_screens import show_runs
@@ -114,3 +115,21 @@ def test_what_cannot_be_compared_is_not_in_one_table(capsys):
     assert "bbbbbbbb1" in tables[2]
     for word in ("current: what readers get", "kept: its lists", "dropped: its lists are gone"):
         assert word in tables[3]
+
+
+def test_a_model_is_logged_without_a_look_at_every_installed_package(tmp_path, monkeypatch):
+    import importlib_metadata
+    from sklearn.decomposition import NMF
+
+    from python_jobs.tracking.quiet_mlflow import mlflow
+
+    looked: list[str] = []
+    monkeypatch.setattr(
+        importlib_metadata, "packages_distributions", lambda: looked.append("at all") or {}
+    )
+    monkeypatch.setattr("mlflow.utils.requirements_utils._MODULES_TO_PACKAGES", None)
+    model = NMF(1).fit(np.ones((2, 2)))
+    told = {"serialization_format": "skops", "pip_requirements": ["numpy"]}
+    mlflow.sklearn.save_model(model, str(tmp_path / "model"), **told)
+    assert not looked
+    assert "numpy" in (tmp_path / "model/requirements.txt").read_text()

@@ -257,7 +257,6 @@ def test_dbt_reads_the_project_once_for_all_its_commands_and_for_the_jobs(
         assert kept.run(["compile", "--selector", "x", *options.arguments()], said.append) == 2
         assert "Could not find selector named x" in said[-1]["msg"]
         assert [event["level"] for event in said].count("error") == 1
-        assert (tmp_path / "target/manifest.json").is_file()
         # A job asks nobody.
         monkeypatch.setenv("DATAFLIX_DBT_ANSWER", "on stdin")
         monkeypatch.setattr("sys.stdin", StringIO(kept.answer()))
@@ -266,6 +265,36 @@ def test_dbt_reads_the_project_once_for_all_its_commands_and_for_the_jobs(
         assert kept._process is not None
         kept._process.kill()
         assert kept.run(words, said.append) == -9
+
+
+def test_the_files_of_dbt_are_of_the_last_command_and_of_one_that_failed(empty_project, tmp_path):
+    project = empty_project.copy(tmp_path)
+    options = DbtOptions(tmp_path, tmp_path)
+    manifest, results = (tmp_path / f"target/{name}.json" for name in ("manifest", "run_results"))
+
+    def ran() -> dict[str, str]:
+        nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+        done = json.loads(results.read_text(encoding="utf-8"))["results"]
+        of_nodes = [each for each in done if not each["unique_id"].startswith("operation.")]
+        return {nodes[each["unique_id"]]["name"]: each["status"] for each in of_nodes}
+
+    def words(model: str) -> list[str]:
+        return ["compile", "--select", model, "--no-introspect", *options.arguments()]
+
+    said: list[Event] = []
+    with KeptDbt(options, project.environment) as kept:
+        for file in (manifest, results):
+            file.unlink(missing_ok=True)
+        assert kept.run(words("mart_movies"), said.append) == 0
+        # Nobody asked for what another command would write over.
+        assert not results.exists()
+        assert not manifest.exists()
+        # `dbt retry` goes by what failed, here for want of raw tables.
+        assert kept.run(["run", "--select", "mart_movies", *options.arguments()], said.append) != 0
+        assert ran() == {"mart_movies": "error"}
+        assert kept.run(words("mart_users"), said.append) == 0
+        assert ran() == {"mart_movies": "error"}
+    assert ran()["mart_users"] == "success"
 
 
 def test_what_several_threads_of_dbt_have_to_say_comes_in_whole_lines():
