@@ -124,9 +124,12 @@ def test_a_model_is_logged_without_a_look_at_every_installed_package(tmp_path, m
     from python_jobs.tracking.quiet_mlflow import mlflow
 
     looked: list[str] = []
-    monkeypatch.setattr(
-        importlib_metadata, "packages_distributions", lambda: looked.append("at all") or {}
-    )
+
+    def look() -> dict[str, list[str]]:
+        looked.append("at all")
+        return {}
+
+    monkeypatch.setattr(importlib_metadata, "packages_distributions", look)
     monkeypatch.setattr("mlflow.utils.requirements_utils._MODULES_TO_PACKAGES", None)
     model = NMF(1).fit(np.ones((2, 2)))
     told = {"serialization_format": "skops", "pip_requirements": ["numpy"]}
