@@ -54,6 +54,12 @@ interactions as (
 
 ),
 
+ratings as (
+
+    select * from {{ ref('int_movie_ratings') }}
+
+),
+
 recommendable_movies as (
 
     select
@@ -170,10 +176,10 @@ shown_movies as (
 popularity_now as (
 
     select
-        movie_id,
-        count() as user_count
-    from interactions
-    group by movie_id
+        ratings.movie_id,
+        sum(ratings.user_count) as user_count
+    from ratings
+    group by ratings.movie_id
 
 ),
 
@@ -203,7 +209,7 @@ came_later as (
 
 popularity as (
 
-    -- Not counted directly: for that, two columns of every interaction would have to be read.
+    -- Not counted directly: for that, every interaction would have to be read.
     select
         publications.publication as publication,
         publications.published_at as published_at,

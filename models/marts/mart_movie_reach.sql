@@ -12,9 +12,9 @@ movies as (
 
 ),
 
-interactions as (
+ratings as (
 
-    select * from {{ ref('mart_user_movie_matrix') }}
+    select * from {{ ref('int_movie_ratings') }}
 
 ),
 
@@ -33,13 +33,13 @@ recommendations as (
 seen as (
 
     select
-        movie_id,
-        toUInt32(countIf(watch_count > 0)) as watched_user_count,
-        toUInt32(sum(watch_count)) as watch_event_count,
-        toUInt32(count(rating)) as rated_user_count,
-        toUInt32(count()) as seen_user_count
-    from interactions
-    group by movie_id
+        ratings.movie_id,
+        toUInt32(sum(ratings.watched_user_count)) as watched_user_count,
+        toUInt32(sum(ratings.watch_event_count)) as watch_event_count,
+        toUInt32(sumIf(ratings.user_count, ratings.rating > 0)) as rated_user_count,
+        toUInt32(sum(ratings.user_count)) as seen_user_count
+    from ratings
+    group by ratings.movie_id
 
 ),
 

@@ -12,37 +12,49 @@ movies as (
 
 ),
 
-interactions as (
+ratings as (
 
-    select * from {{ ref('mart_user_movie_matrix') }}
+    -- 0 is of those who only watched.
+    select * from {{ ref('int_movie_ratings') }}
+    where rating > 0
 
 ),
 
-rated as (
+summed as (
 
-    -- Without the type that allows null, which takes longer to aggregate.
     select
-        interactions.movie_id as movie_id,
-        assumeNotNull(interactions.rating) as rating
-    from interactions
-    -- Without the table's name it would be the column above.
-    where interactions.rating is not null
+        movie_id,
+        toUInt32(sum(user_count)) as rating_count,
+        sum(toFloat64(rating) * user_count) / rating_count as average_rating,
+        sum(pow(toFloat64(rating), 2) * user_count) / rating_count as average_square,
+        min(rating) as lowest_rating,
+        max(rating) as highest_rating,
+        sumIf(user_count, rating >= 4) / rating_count as positive_share,
+        arraySort(groupArray((rating, user_count))) as in_order
+    from ratings
+    group by movie_id
 
 ),
 
 per_movie as (
 
     select
-        rated.movie_id,
-        toUInt32(count()) as rating_count,
-        toFloat32(avg(rated.rating)) as average_rating,
-        toFloat32(medianExact(rated.rating)) as median_rating,
-        toFloat32(stddevPop(rated.rating)) as rating_deviation,
-        toFloat32(min(rated.rating)) as lowest_rating,
-        toFloat32(max(rated.rating)) as highest_rating,
-        toFloat32(countIf(rated.rating >= 4) / count()) as positive_share
-    from rated
-    group by rated.movie_id
+        movie_id,
+        rating_count,
+        toFloat32(average_rating) as average_rating,
+        -- The lowest that, with all below it, more than half have given.
+        toFloat32(
+            arrayFirst(
+                (value, so_far) -> so_far > intDiv(rating_count, 2),
+                in_order.1,
+                arrayCumSum(in_order.2)
+            )
+        ) as median_rating,
+        toFloat32(sqrt(greatest(average_square - pow(average_rating, 2), 0))) as rating_deviation,
+        lowest_rating,
+        highest_rating,
+        toFloat32(positive_share) as positive_share
+    from summed
 
 ),
 
