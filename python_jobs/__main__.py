@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import gc
+import signal
 import sys
 import tempfile
 
 import click
 
 from python_jobs.cli import cli
-from python_jobs.errors import INTERRUPTED, UserError
+from python_jobs.errors import INTERRUPTED, Terminated, UserError
 
 WORDS = "Interrupted. `python_jobs runs` shows what is current; half of a run never is."
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -24,8 +25,9 @@ times while thousands of modules load, which are none."""
 
 
 def main() -> None:
-    """Run ``python_jobs``: exit 0, 1 after an error, 2 for bad usage, 130 after Ctrl-C."""
+    """Run ``python_jobs``: exit 0, 1 after an error, 2 for bad usage, 130 where interrupted."""
     gc.set_threshold(COLLECT_AFTER)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         # Without standalone mode click would turn Ctrl-C into exit code 1.
         sys.exit(cli.main(prog_name="python_jobs", standalone_mode=False))
@@ -47,6 +49,12 @@ def main() -> None:
     finally:
         # What is left is the system's to take back; looking through it took half a second.
         gc.freeze()
+
+
+def _terminate(*_: object) -> None:
+    # Once: a second one, as of a whole group of processes, would cut short what the first began.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
 
 
 if __name__ == "__main__":

@@ -5,7 +5,11 @@ from __future__ import annotations
 REFUSED = 3
 """Exit code of a run that the gate did not let go live."""
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as a shell has it."""
+"""Exit code after Ctrl-C, as a shell has it, and after SIGTERM."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, by which a scheduler ends a command: what follows is what follows Ctrl-C."""
 
 
 class UserError(Exception):

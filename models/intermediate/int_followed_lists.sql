@@ -54,12 +54,6 @@ interactions as (
 
 ),
 
-ratings as (
-
-    select * from {{ ref('int_movie_ratings') }}
-
-),
-
 recommendable_movies as (
 
     select
@@ -176,10 +170,10 @@ shown_movies as (
 popularity_now as (
 
     select
-        ratings.movie_id,
-        sum(ratings.user_count) as user_count
-    from ratings
-    group by ratings.movie_id
+        movie_id,
+        count() as user_count
+    from interactions
+    group by movie_id
 
 ),
 
@@ -209,7 +203,7 @@ came_later as (
 
 popularity as (
 
-    -- Not counted directly: for that, every interaction would have to be read.
+    -- Not counted directly: for that, two columns of every interaction would have to be read.
     select
         publications.publication as publication,
         publications.published_at as published_at,

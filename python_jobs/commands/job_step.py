@@ -9,10 +9,14 @@ from pathlib import Path
 
 from python_jobs.dbt.kept import KeptDbt
 from python_jobs.dbt.question import KNOWN, ON_STDIN
+from python_jobs.errors import Terminated
 
 
 class Jobs:
     """Processes of commands, one after the other; the end of the block ends one that still waits.
+
+    One that runs has its time after an interrupt: it takes back what is half done, and says what is
+    live. A second interrupt cuts that short.
 
     Parameters
     ----------
@@ -23,14 +27,24 @@ class Jobs:
     def __init__(self, kept: KeptDbt) -> None:
         self._kept = kept
         self._process: subprocess.Popen[str] | None = None
+        self._runs = False
 
     def __enter__(self) -> Jobs:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        process = self._process
+        if process is None:
+            return
+        try:
+            if self._runs and kind and issubclass(kind, KeyboardInterrupt):
+                if issubclass(kind, Terminated):
+                    # A terminal's Ctrl-C has reached it too; this has not.
+                    process.terminate()
+                process.wait()
+        finally:
+            process.kill()
+            process.wait()
 
     def load(self, words: Sequence[str]) -> subprocess.Popen[str]:
         """Begin the command that is to run next: it loads its modules, and waits for its turn.
@@ -50,6 +64,7 @@ class Jobs:
     def run(self, words: Sequence[str]) -> int:
         """Run a command, that which was loaded if any was, and return its exit code."""
         process = self._process or self.load(words)
+        self._runs = True
         process.communicate(self._kept.answer())
-        self._process = None
+        self._process, self._runs = None, False
         return process.returncode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Any
 
 from python_jobs.dbt.project import DbtOptions, DbtProject
 from python_jobs.dbt.question import ASKED, parsed
-from python_jobs.errors import UserError
+from python_jobs.errors import Terminated, UserError
 
 SECONDS_TO_END = 5
 """What dbt has to end after an interrupt."""
@@ -53,6 +54,8 @@ class KeptDbt:
             # It is at nothing but its files, which may be large.
             self._process.wait()
             return
+        if issubclass(kind, Terminated):
+            self._process.send_signal(signal.SIGINT)
         # A terminal's Ctrl-C has reached dbt too, and it is ending its statements.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(SECONDS_TO_END)

@@ -24,8 +24,6 @@ EIGEN_TOLERANCE = 1e-10
 """Relative accuracy of the eigenvalues. Factors are float32, which is far less."""
 PARTS = 8
 """Parts of the users whose sums are made side by side, at most."""
-USERS_PER_SPAN = 4_096
-"""Users whose factors are made at a time, by one thread."""
 CELLS_PER_PART = 1 << 17
 """Interactions that are worth a part of their own."""
 
@@ -122,13 +120,4 @@ def gram_of(scores: csr_matrix) -> GramTimes:
 
 def users_of(scores: csr_matrix, right: Doubles) -> NDArray[np.float32]:
     """Return PureSVD's user factors, users × rank."""
-    from python_jobs.compiled import side_by_side
-
-    movies = np.ascontiguousarray(right.T)
-    users = scores.shape[0]
-    ends = [*range(0, users, USERS_PER_SPAN), users]
-
-    def factors(span: tuple[int, int]) -> NDArray[np.float32]:
-        return np.asarray(scores[slice(*span)] @ movies, np.float32)
-
-    return np.concatenate(list(side_by_side(factors, list(pairwise(ends)))))
+    return np.ascontiguousarray(scores @ right.T, np.float32)

@@ -1,13 +1,17 @@
 """The steps of `pipeline` and `demo`: where they run, in which order, and what a failure says."""
 
 import json
+import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
+import sys
 import sysconfig
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +35,7 @@ from python_jobs.dbt.project import DbtOptions
 from python_jobs.dbt.question import ASKED, KNOWN, ON_STDIN, Question
 from python_jobs.dbt.relation import Relation
 from python_jobs.errors import UserError
+from tests.python_jobs.conftest import REPOSITORY, SCRIPTS
 
 SERVER = DbtOptions(target="server")
 MARTS = "dbt build --selector after_training --target server"
@@ -151,6 +156,102 @@ def test_a_job_that_waits_says_nothing_and_leaves_an_interrupt_to_the_step_that_
     assert (waits.returncode, *said) == (
         1, "", "Error: The pipeline ended before it was the turn of this step.\n",
     )  # fmt: skip
+
+
+PIPELINE = """
+import os, sysconfig
+from types import SimpleNamespace
+import click
+from python_jobs import __main__
+from python_jobs.commands.job_step import Jobs
+
+@click.command()
+def pipeline():
+    with Jobs(SimpleNamespace(environment=dict(os.environ), answer=lambda: "")) as jobs:
+        jobs.run(["job"])
+
+sysconfig.get_path = lambda _: os.getcwd()
+__main__.cli = pipeline
+__main__.main()
+"""
+JOB = """#!{python}
+import signal, sys, time
+from pathlib import Path
+
+def interrupted(*_):
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    time.sleep(0.6)
+    Path("taken_back").touch()
+    sys.exit(130)
+
+for name in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(name, interrupted)
+print("runs", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("by", ["Ctrl-C", "SIGTERM to the pipeline alone", "SIGTERM to all"])
+def test_a_job_that_runs_takes_back_what_is_half_done(by, tmp_path):
+    job = tmp_path / "job"
+    job.write_text(JOB.format(python=sys.executable), encoding="utf-8")
+    job.chmod(0o755)
+    with subprocess.Popen(
+        [sys.executable, "-c", PIPELINE],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as pipeline:
+        assert pipeline.stdout
+        assert pipeline.stdout.readline() == "runs\n"
+        if by == "Ctrl-C":
+            os.killpg(pipeline.pid, signal.SIGINT)
+        elif by == "SIGTERM to all":
+            os.killpg(pipeline.pid, signal.SIGTERM)
+        else:
+            pipeline.terminate()
+        _, said = pipeline.communicate(timeout=60)
+    assert (tmp_path / "taken_back").exists()
+    assert pipeline.returncode == 130
+    assert said.strip().startswith("Interrupted. `python_jobs runs` shows what is current")
+
+
+def test_a_training_that_is_terminated_ends_as_one_after_ctrl_c(built_project, tmp_path):
+    project = built_project.copy(tmp_path)
+    training = subprocess.Popen(
+        [SCRIPTS / "python_jobs", "train", "--set", "max_components=80"],
+        env=project.environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    runs = "select status from runs"
+    store = tmp_path / "mlflow.db"
+    deadline = time.monotonic() + 120
+    while not (store.exists() and _rows(store, runs) == [("RUNNING",)]):
+        assert training.poll() is None, training.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    training.terminate()
+    said = training.communicate(timeout=120)
+    assert training.returncode == 130
+    assert "Interrupted. `python_jobs runs` shows what is current" in said[1]
+    assert "Traceback" not in said[1]
+    assert _rows(store, runs) == [("KILLED",)]
+
+
+def _rows(store, select):
+    with closing(sqlite3.connect(store)) as opened:
+        try:
+            return opened.execute(select).fetchall()
+        except sqlite3.OperationalError:  # its tables are being made
+            return []
 
 
 def _ignores_interrupts(pid):
