@@ -10,13 +10,18 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import runpy
+import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 LIBRARIES = [
     "clickhouse_connect",
@@ -119,13 +124,100 @@ def _become(
         setattr(sys, f"__{name}__", stream)
     sys.argv = [program, *arguments]
     tell_dask()
-    module, function = MAINS[program].split(":")
-    main: Callable[[], None] = getattr(import_module(module), function)
+    if program == "python_jobs":
+        fork_what_it_begins()
     try:
-        main()
+        _main_of(program)()
     finally:
         # A fork leaves without them.
         atexit._run_exitfuncs()
+
+
+def _main_of(program: str) -> Callable[[], None]:
+    module, function = MAINS[program].split(":")
+    main: Callable[[], None] = getattr(import_module(module), function)
+    return main
+
+
+def fork_what_it_begins() -> None:
+    """Have this process of python_jobs fork the processes that it begins itself.
+
+    Those are dbt and, of a pipeline, its jobs. They begin before it has loaded anything that a fork
+    would lack.
+    """
+    from python_jobs.commands import job_step
+    from python_jobs.dbt import kept, question
+
+    names = ("PIPE", "DEVNULL", "TimeoutExpired")
+    forking = SimpleNamespace(Popen=Forked, **{name: getattr(subprocess, name) for name in names})
+    for module in (job_step, kept, question):
+        module.subprocess = forking  # type: ignore[attr-defined]
+
+
+class Forked(subprocess.Popen[str]):
+    """A process of this project's, as :class:`subprocess.Popen` has it, made by a fork."""
+
+    begun: ClassVar[list[Forked]] = []
+    """All of this process. A fork has the pipes to them too, and must not keep them open."""
+
+    def _execute_child(self, args: list[str], *told: Any) -> None:
+        # As CPython hands them over: the environment, and both ends of each stream's pipe.
+        environment, pipes = told[5], told[9:15]
+        ours, theirs = (pipes[1], pipes[2], pipes[4]), (pipes[0], pipes[3], pipes[5])
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        self.pid = os.fork()
+        if self.pid:
+            self._child_created = True
+            for end in {*theirs} - {-1, getattr(self, "_devnull", -1)}:
+                os.close(end)
+            self.begun.append(self)
+            return
+        code = 1
+        try:
+            for end in {*ours} - {-1}:
+                os.close(end)
+            for other in self.begun:
+                for pipe in (other.stdin, other.stdout, other.stderr):
+                    if pipe:
+                        pipe.close()
+            for number, end in enumerate(theirs):
+                if end != -1:
+                    os.dup2(end, number)
+            for name in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(name, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            code = _run_as(args, environment)
+        finally:
+            os._exit(code)
+
+
+def _run_as(args: list[str], environment: dict[str, str] | None) -> int:
+    """Run a command line of this project's in this process, and return its exit code."""
+    if environment is not None:
+        os.environ.clear()
+        os.environ.update(environment)
+    for number, name in enumerate(STREAMS):
+        stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    module = args[args.index("-m") + 1] if "-m" in args[:4] else ""
+    sys.argv = args[args.index(module) :] if module else args
+    try:
+        if module:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            _main_of(Path(args[0]).name)()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        for written in (sys.stdout, sys.stderr):
+            written.flush()
+        atexit._run_exitfuncs()
+    return 0
 
 
 def tell_dask() -> None:
