@@ -91,6 +91,7 @@ ABOUT_FIGURES = """
   nothing new and the training from random numbers. Phases are what `train` logs in MLflow.
 - Peak memory of a phase is the highest resident memory of the process up to its end; it never
   falls. About 0.3 GiB of every process is ClickHouse's library, mapped from disk.
+- `tune` is measured up to 20 M: it tries settings of every kind once, whatever its minutes.
 - *log* is MLflow's writing of the model and the run. The compiled kernels are loaded in the start.
 - Each figure is one run after a warm-up of 100 k interactions, so that a few per cent are noise.
 """

@@ -32,6 +32,8 @@ WITH_TRANSITIONS = (
 """A training that learns order too, and changes nothing."""
 JUDGED = (("python_jobs", "evaluate"), ("python_jobs", "tune", "--minutes", "1"))
 """What judges and changes nothing that is live."""
+TUNE_UP_TO = 20_000_000
+"""It tries settings of every kind once, whatever the minutes: beyond, that takes an hour."""
 COUNTS = """
 import json, sys, clickhouse_connect
 client = clickhouse_connect.get_client(interface="chdb", path=".chdb")
@@ -59,6 +61,8 @@ def measure_size(size: Size, directory: Path, say: Callable[[str], None]) -> dic
     phases = phases_of(scratch.training_metrics())
     judged = {}
     for program, *options in JUDGED:
+        if "tune" in options and size.interactions > TUNE_UP_TO:
+            continue
         command = " ".join((program, *options))
         say(f"{size.name}: {command}")
         judged[f"`{command}`"] = scratch.run(program, *options)
