@@ -142,8 +142,8 @@ def _main_of(program: str) -> Callable[[], None]:
 def fork_what_it_begins() -> None:
     """Have this process of python_jobs fork the processes that it begins itself.
 
-    Those are dbt and, of a pipeline, its jobs. They begin before it has loaded anything that a fork
-    would lack.
+    Those are dbt and, of a pipeline, its jobs. They mostly begin before it has loaded chdb, which a
+    fork would lack the threads of.
     """
     from python_jobs.commands import job_step
     from python_jobs.dbt import kept, question
@@ -161,6 +161,10 @@ class Forked(subprocess.Popen[str]):
     """All of this process. A fork has the pipes to them too, and must not keep them open."""
 
     def _execute_child(self, args: list[str], *told: Any) -> None:
+        if "chdb" in sys.modules:
+            # `rollback` has had the database open before dbt begins.
+            super()._execute_child(args, *told)  # type: ignore[misc]
+            return
         # As CPython hands them over: the environment, and both ends of each stream's pipe.
         environment, pipes = told[5], told[9:15]
         ours, theirs = (pipes[1], pipes[2], pipes[4]), (pipes[0], pipes[3], pipes[5])
