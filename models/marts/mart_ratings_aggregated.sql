@@ -25,8 +25,8 @@ summed as (
     select
         movie_id,
         toUInt32(sum(user_count)) as rating_count,
-        sum(toFloat64(rating) * user_count) / rating_count as average_rating,
-        sum(pow(toFloat64(rating), 2) * user_count) / rating_count as average_square,
+        sum(toFloat64(rating) * user_count) / rating_count as mean,
+        sum(pow(toFloat64(rating), 2) * user_count) / rating_count as mean_square,
         min(rating) as lowest_rating,
         max(rating) as highest_rating,
         sumIf(user_count, rating >= 4) / rating_count as positive_share,
@@ -41,7 +41,7 @@ per_movie as (
     select
         movie_id,
         rating_count,
-        toFloat32(average_rating) as average_rating,
+        toFloat32(mean) as average_rating,
         -- The lowest that, with all below it, more than half have given.
         toFloat32(
             arrayFirst(
@@ -50,7 +50,7 @@ per_movie as (
                 arrayCumSum(in_order.2)
             )
         ) as median_rating,
-        toFloat32(sqrt(greatest(average_square - pow(average_rating, 2), 0))) as rating_deviation,
+        toFloat32(sqrt(greatest(mean_square - pow(mean, 2), 0))) as rating_deviation,
         lowest_rating,
         highest_rating,
         toFloat32(positive_share) as positive_share
