@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import gc
+import math
 import signal
 import sys
 import tempfile
+import time
 
 import click
 
@@ -22,12 +24,14 @@ DISK_WORDS = (
 COLLECT_AFTER = 50_000
 """Objects after whose making Python looks for garbage. Its own 700 would have it look hundreds of
 times while thousands of modules load, which are none."""
+SAME_SECONDS = 5
+"""For how long after a signal a SIGTERM is the same end of the same command."""
 
 
 def main() -> None:
     """Run ``python_jobs``: exit 0, 1 after an error, 2 for bad usage, 130 where interrupted."""
     gc.set_threshold(COLLECT_AFTER)
-    signal.signal(signal.SIGTERM, _terminate)
+    _end_once()
     try:
         # Without standalone mode click would turn Ctrl-C into exit code 1.
         sys.exit(cli.main(prog_name="python_jobs", standalone_mode=False))
@@ -51,10 +55,26 @@ def main() -> None:
         gc.freeze()
 
 
-def _terminate(*_: object) -> None:
-    # Once: a second one, as of a whole group of processes, would cut short what the first began.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
+def _end_once() -> None:
+    """Have SIGTERM do what Ctrl-C does, and nothing right after either.
+
+    Where a whole group of processes gets a signal, a pipeline passes another on to its job, which
+    must not cut short what the first has begun. A second Ctrl-C does.
+    """
+    ended_at = -math.inf
+
+    def end(number: int, _: object) -> None:
+        nonlocal ended_at
+        now = time.monotonic()
+        if number == signal.SIGTERM and now - ended_at < SAME_SECONDS:
+            return
+        ended_at = now
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    # A shell has what it puts into the background ignore it.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end)
 
 
 if __name__ == "__main__":

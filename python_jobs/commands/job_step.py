@@ -9,7 +9,6 @@ from pathlib import Path
 
 from python_jobs.dbt.kept import KeptDbt
 from python_jobs.dbt.question import KNOWN, ON_STDIN
-from python_jobs.errors import Terminated
 
 
 class Jobs:
@@ -38,9 +37,8 @@ class Jobs:
             return
         try:
             if self._runs and kind and issubclass(kind, KeyboardInterrupt):
-                if issubclass(kind, Terminated):
-                    # A terminal's Ctrl-C has reached it too; this has not.
-                    process.terminate()
+                # Where a terminal's Ctrl-C has reached it too, this changes nothing.
+                process.terminate()
                 process.wait()
         finally:
             process.kill()

@@ -188,8 +188,8 @@ class Forked(subprocess.Popen[str]):
             for number, end in enumerate(theirs):
                 if end != -1:
                     os.dup2(end, number)
-            for name in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(name, signal.SIG_DFL)
+            # As Python begins.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             code = _run_as(args, environment)
         finally:

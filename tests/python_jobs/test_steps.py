@@ -192,8 +192,9 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("by", ["Ctrl-C", "SIGTERM to the pipeline alone", "SIGTERM to all"])
-def test_a_job_that_runs_takes_back_what_is_half_done(by, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("to_all", [True, False], ids=["to all, as Ctrl-C", "to the pipeline"])
+def test_a_job_that_runs_takes_back_what_is_half_done(sent, to_all, tmp_path):
     job = tmp_path / "job"
     job.write_text(JOB.format(python=sys.executable), encoding="utf-8")
     job.chmod(0o755)
@@ -209,19 +210,18 @@ def test_a_job_that_runs_takes_back_what_is_half_done(by, tmp_path):
     ) as pipeline:
         assert pipeline.stdout
         assert pipeline.stdout.readline() == "runs\n"
-        if by == "Ctrl-C":
-            os.killpg(pipeline.pid, signal.SIGINT)
-        elif by == "SIGTERM to all":
-            os.killpg(pipeline.pid, signal.SIGTERM)
+        if to_all:
+            os.killpg(pipeline.pid, sent)
         else:
-            pipeline.terminate()
+            pipeline.send_signal(sent)
         _, said = pipeline.communicate(timeout=60)
     assert (tmp_path / "taken_back").exists()
     assert pipeline.returncode == 130
     assert said.strip().startswith("Interrupted. `python_jobs runs` shows what is current")
 
 
-def test_a_training_that_is_terminated_ends_as_one_after_ctrl_c(built_project, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_ended_twice_says_so_once(sent, built_project, tmp_path):
     project = built_project.copy(tmp_path)
     training = subprocess.Popen(
         [SCRIPTS / "python_jobs", "train", "--set", "max_components=80"],
@@ -238,11 +238,14 @@ def test_a_training_that_is_terminated_ends_as_one_after_ctrl_c(built_project, t
         assert training.poll() is None, training.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    # Its own, as of a whole group of processes, and that of a pipeline which passes one on.
+    training.send_signal(sent)
     training.terminate()
     said = training.communicate(timeout=120)
     assert training.returncode == 130
-    assert "Interrupted. `python_jobs runs` shows what is current" in said[1]
+    assert said[1].count("Interrupted. `python_jobs runs` shows what is current") == 1
     assert "Traceback" not in said[1]
+    assert "ignored" not in said[1]
     assert _rows(store, runs) == [("KILLED",)]
 
 
