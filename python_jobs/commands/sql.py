@@ -10,7 +10,7 @@ import click
 
 from python_jobs.commands.options import dbt_options, setting
 from python_jobs.dbt.project import DbtOptions
-from python_jobs.errors import UserError
+from python_jobs.errors import Terminated, UserError
 
 if TYPE_CHECKING:
     from python_jobs.warehouse.connection import Warehouse
@@ -126,6 +126,8 @@ def _ask(warehouse: Warehouse, lexer: Lexer, shape: str, write: bool) -> None:
         except EOFError:
             click.echo(err=True)
             return
+        except Terminated:
+            raise
         except KeyboardInterrupt:
             click.echo(err=True)
             typed = ""

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from python_jobs.cli import cli
 from python_jobs.commands import sql as command
 from python_jobs.dbt.project import DbtOptions
-from python_jobs.errors import UserError
+from python_jobs.errors import Terminated, UserError
 from python_jobs.warehouse import connection
 from python_jobs.warehouse.console import make_read_only, refuse_changes
 from python_jobs.warehouse.explained_errors import explained_errors
@@ -201,6 +201,25 @@ def test_a_prompt_takes_lines_until_a_semicolon_and_goes_on_after_an_error(
     assert said.out == '"x"\n"one;\ntwo"\n"y"\n42\n'
     assert "Target embedded, read-only." in said.err
     assert "and this is none: drop table raw.users" in said.err
+
+
+def test_ctrl_c_drops_what_was_typed_and_sigterm_ends_the_prompt(
+    warehouse, client, monkeypatch, capsys
+):
+    typed = iter(["select 'half", KeyboardInterrupt, "select 1 as x;", Terminated, "select 2;"])
+
+    def answer(_):
+        line = next(typed)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr(builtins, "input", answer)
+    with pytest.raises(Terminated):
+        command._ask(
+            connection.Warehouse(client, warehouse.project), Lexer(client), "csv", write=False
+        )
+    assert capsys.readouterr().out == '"x"\n1\n'
 
 
 def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path):
