@@ -6,6 +6,7 @@ import builtins
 import csv
 import io
 import json
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -206,7 +207,9 @@ def test_a_prompt_takes_lines_until_a_semicolon_and_goes_on_after_an_error(
 def test_ctrl_c_drops_what_was_typed_and_sigterm_ends_the_prompt(
     warehouse, client, monkeypatch, capsys
 ):
-    typed = iter(["select 'half", KeyboardInterrupt, "select 1 as x;", Terminated, "select 2;"])
+    typed: Iterator[str | type[KeyboardInterrupt]] = iter(
+        ["select 'half", KeyboardInterrupt, "select 1 as x;", Terminated, "select 2;"]
+    )
 
     def answer(_):
         line = next(typed)
