@@ -136,7 +136,8 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
                 left = {"downstream": MARTS, "snapshot": SNAPSHOT}
                 commands = {name: shlex.join(step.words(dbt)) for name, step in left.items()}
                 raise StepError(
-                    code,
+                    # Of dbt, 2 is any error that is not of one of its nodes.
+                    1 if (step.program, code) == ("dbt", 2) else code,
                     f"{place} failed: {shown} (exit code {code}). Its own messages are above.",
                     step.after_failure.format(**commands),
                 )

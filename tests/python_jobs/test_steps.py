@@ -263,6 +263,14 @@ def _ignores_interrupts(pid):
     return int(ignored, 16) >> (signal.SIGINT - 1) & 1
 
 
+def test_an_error_of_dbts_is_no_bad_usage_of_the_pipelines(ran):
+    ran.codes = {1: 2}  # dbt's own, as where the database is held by another process
+    with pytest.raises(StepError) as failed:
+        run_steps(REFRESH, KeptDbt(SERVER, {}))
+    assert failed.value.exit_code == 1
+    assert "(exit code 2)" in failed.value.message
+
+
 def test_a_third_exit_code_of_dbt_is_a_failure(ran):
     assert "Step 1 of 3 failed" in _fail(ran, 1, 3).message
     assert len(ran) == 1
