@@ -12,14 +12,12 @@
     {%- do run_query('create table ' ~ loaded ~ create ~ 'select * from (select * from '
         ~ relation_of('int_user_movie_interactions')
         ~ only_events(before.events, now.events) ~ ')') -%}
-    {%- set met = run_query('select count() from ' ~ mart ~ ' as mart inner join ' ~ loaded
-        ~ ' as loaded on mart.user_id = loaded.user_id and mart.movie_id = loaded.movie_id'
-    ).rows[0][0] | int > 0 -%}
-    {%- set queries = [merged_pairs(loaded, mart, met, before.has_all_pairs)]
-        + other_pairs(mart, before, now) -%}
-    {%- do run_query('create table ' ~ touched ~ create
-        ~ 'select * from (' ~ queries | join(' union all ')
-        ~ ") order by made_from = 'all events' desc limit 1 by user_id, movie_id") -%}
+    {%- set merged = merged_pairs(loaded, mart, before.has_all_pairs) -%}
+    {%- set others = other_pairs(mart, before, now) -%}
+    {%- set pairs = merged if not others else 'select * from ('
+        ~ ([merged] + others) | join(' union all ')
+        ~ ") order by made_from = 'all events' desc limit 1 by user_id, movie_id" -%}
+    {%- do run_query('create table ' ~ touched ~ create ~ pairs) -%}
     {%- do run_query('drop table ' ~ loaded) -%}
     {%- set pair_count = run_query('select count() from ' ~ touched).rows[0][0] | int -%}
     {%- if pair_count > before.row_count / 4 + 10000 -%}
