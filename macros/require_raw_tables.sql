@@ -27,9 +27,12 @@
             {%- endfor -%}
         {%- endfor -%}
         {%- if missing -%}
+            {#- Elsewhere it loads nothing without being told to: dbt_project.yml. -#}
+            {%- set told = '' if target.type == 'chdb' else " --vars 'load_sample: true'" -%}
             {%- do exceptions.raise_compiler_error(
                 'There is no raw table ' ~ missing | sort | join(', ') ~ ' on target '
-                ~ target.name ~ '. Run `dbt seed` (the sample), `python_jobs load-movielens`, or '
+                ~ target.name ~ '. Run `dbt seed' ~ told ~ '` (the sample), '
+                ~ '`python_jobs load-movielens`, or '
                 ~ "point the vars raw_database, raw_users, raw_movies, raw_ratings and "
                 ~ "raw_watched_movies at your own tables."
                 ~ (' The var impressions may be left out.' if var('impressions') else '')

@@ -186,6 +186,14 @@ def test_a_server_that_never_answers_is_given_up(bad_days):
     assert re.match(r"Error: ClickHouse at 127.0.0.1:\d+ cannot be reached: timed out", message)
 
 
+def test_the_sample_that_is_missing_is_asked_for_as_a_server_wants_it(served, server):
+    missing = ["--select", "stg_dataflix__ratings", "--vars", "raw_ratings: nowhere"]
+    done = served.run("dbt", "run", *missing, **server.variables("dbt"))
+    assert done.returncode != 0
+    assert "There is no raw table raw.nowhere on target server. " in done.stdout
+    assert "Run `dbt seed --vars 'load_sample: true'` (the sample)" in done.stdout
+
+
 def test_a_wrong_password_is_said_and_never_shown(bad_days, served, server):
     message = failure(bad_days[1])
     assert "does not accept user python_jobs" in message
