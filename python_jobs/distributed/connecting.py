@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SECONDS_TO_CONNECT = 10
+SECONDS_TO_BEGIN = 120
+"""Far more than workers on this machine need: one that cannot begin never comes."""
 PACKAGES = ("dataflix", "numpy", "scipy", "scikit-learn", "dask")
 """What has to be of one version everywhere for the bits to be the same."""
 FAILURES = (OSError, ValueError, TypeError, RuntimeError)
@@ -52,6 +54,7 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Workers]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         stack.enter_context(dask.config.set({"distributed.comm.retry.count": 2}))
+        begun_here = scheduler is None
         if scheduler is None:
             scheduler = _begun_here(stack, workers or 2)
         try:
@@ -64,6 +67,8 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Workers]:
                 "certificates (docs/scale.md).",
             ) from None
         stack.callback(_closed, client)
+        if begun_here:
+            client.run(_silenced)
         yield _found(client, scheduler)
 
 
@@ -106,7 +111,7 @@ def _begun_here(stack: ExitStack, workers: int) -> str:
     try:
         cluster = stack.enter_context(
             distributed.LocalCluster(
-                n_workers=workers,
+                n_workers=0,
                 threads_per_worker=1,
                 memory_limit=None,
                 dashboard_address="127.0.0.1:0",
@@ -114,12 +119,21 @@ def _begun_here(stack: ExitStack, workers: int) -> str:
                 silence_logs=logging.CRITICAL,
             )
         )
+        # Asked for at the start, an interrupt would leave them half begun, and Dask would fail to
+        # close them.
+        cluster.scale(workers)
+        cluster.wait_for_workers(workers, timeout=SECONDS_TO_BEGIN)
     except FAILURES as error:
         raise UserError(
             f"Dask cannot begin workers on this machine: {_why(error)}.",
             "Check Dask's own configuration, of TLS above all (docs/scale.md).",
         ) from None
     return str(cluster.scheduler_address)
+
+
+def _silenced() -> None:
+    # Of a heartbeat that comes while a worker is closed Tornado prints a traceback.
+    logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
 
 
 def _closed(client: Client) -> None:

@@ -26,6 +26,23 @@ from python_jobs.model.settings import Settings
 
 distributed = pytest.importorskip("distributed", reason="pip install 'dataflix[dask]'")
 
+INTERRUPTED = """
+import os, signal, threading, time, psutil
+from python_jobs.distributed.connecting import connected
+
+def interrupt():
+    while len(psutil.Process().children()) < 3:  # the two workers, and what counts their semaphores
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    with connected(None, 2):
+        print("connected")
+except KeyboardInterrupt:
+    print("interrupted", [child.name() for child in psutil.Process().children()][1:])
+"""
+
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[Any]:
@@ -163,6 +180,14 @@ def test_workers_that_all_went_away_are_waited_for_a_while(monkeypatch):
             time.sleep(0.01)
         with pytest.raises(UserError, match="has no worker left"):
             found.results([found.submit(0, pow, 2, 2)])
+
+
+def test_an_interrupt_while_workers_begin_ends_them_without_a_traceback():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "interrupted []"
+    assert done.stderr == ""
 
 
 def test_dask_that_is_not_installed_is_a_sentence(monkeypatch):
