@@ -17,10 +17,10 @@ from benchmarks.quality_peers import Params, Peer, dense_lists, ease_scores
 from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lists, judged_users
 from python_jobs.interactions.histories import places
-from python_jobs.model.factorization import one_blas_thread
 from python_jobs.model.pasts import Histories, latest_pasts
 from python_jobs.model.settings import Settings
 from python_jobs.model.transitions import sums_of_pasts
+from python_jobs.threads import one_blas_thread
 from python_jobs.tuning.transition_space import (
     HORIZON,
     LONG_MEMORY,

@@ -22,9 +22,10 @@ from python_jobs.evaluation.assessment import evaluate_factors
 from python_jobs.evaluation.baselines import pure_svd
 from python_jobs.evaluation.holdout import Holdout
 from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, evaluate_lists, judged_users
-from python_jobs.model.factorization import one_blas_thread, scale_users
+from python_jobs.model.members import scale_users
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.weighting import weigh
+from python_jobs.threads import one_blas_thread
 from python_jobs.tuning.search_space import RANKS, RECENCY
 
 MOST_TRIALS = 100

@@ -30,8 +30,8 @@ from python_jobs.distributed.fit_tasks import (
 )
 from python_jobs.distributed.start import mean_of, scale_of, states_of
 from python_jobs.model.descent import TOLERANCE
-from python_jobs.model.factorization import as_fitted, as_one_model, new_model
 from python_jobs.model.settings import Settings, choose_rank
+from python_jobs.model.sklearn_nmf import as_fitted, as_one_model, new_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,7 @@ from python_jobs.distributed.start import (
     start_of_users,
 )
 from python_jobs.model.cells import Cells
-from python_jobs.model.factorization import scale_users, stack_users
+from python_jobs.model.members import scale_users, stack_users
 from python_jobs.model.settings import Settings
 from python_jobs.model.weighting import require_finite
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from python_jobs.model.cells import Cells, padded, padded_zeros
 from python_jobs.model.descent import gram_of, ridged, user_halves, working_together
 from python_jobs.model.descent_kernel import descend
-from python_jobs.model.factorization import one_blas_thread
+from python_jobs.threads import one_blas_thread
 
 Floats = NDArray[np.float32]
 

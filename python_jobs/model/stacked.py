@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.model.factorization import Factorization, factorize, fold_in, one_blas_thread
+from python_jobs.model.factorization import Factorization, factorize
+from python_jobs.model.fold_in import fold_in
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings
 from python_jobs.model.transitions import Transitions, fit_transitions
 from python_jobs.model.warm_start import Start, iterations
 from python_jobs.model.weighting import require_finite, weigh
+from python_jobs.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from python_jobs.model.factorization import one_blas_thread
 from python_jobs.model.pasts import Histories
 from python_jobs.model.settings import Settings
 from python_jobs.model.warm_start import Start
+from python_jobs.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -16,13 +16,13 @@ from scipy.sparse import csr_matrix
 
 from python_jobs.evaluation.assessment import evaluate_factors
 from python_jobs.evaluation.holdout import Holdout, Protocol, hold_out
-from python_jobs.model.factorization import Factorization, factorize, one_blas_thread
+from python_jobs.model.factorization import Factorization, factorize
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings
 from python_jobs.model.stacked import stack
 from python_jobs.model.transitions import fit_transitions
 from python_jobs.model.weighting import weigh
-from python_jobs.threads import thread_count
+from python_jobs.threads import one_blas_thread, thread_count
 
 METRIC = "ndcg_at_10"
 """What a trial is judged by."""

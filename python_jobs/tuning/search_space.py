@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.evaluation.holdout import Protocol
-from python_jobs.model.factorization import one_blas_thread, scale_users
+from python_jobs.model.members import scale_users
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.weighting import weigh
+from python_jobs.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

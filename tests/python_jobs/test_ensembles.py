@@ -11,7 +11,9 @@ from scipy.optimize import nnls
 from scipy.sparse import csr_matrix, random_array
 from sklearn.decomposition import NMF
 
-from python_jobs.model.factorization import factorize, fold_in, member_ranks, scale_users
+from python_jobs.model.factorization import factorize
+from python_jobs.model.fold_in import fold_in
+from python_jobs.model.members import member_ranks, scale_users
 from python_jobs.model.settings import Settings
 
 RANKS = (2, 5, 3)

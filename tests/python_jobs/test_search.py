@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from python_jobs.evaluation.assessment import evaluate_settings
 from python_jobs.evaluation.holdout import Holdout, hold_out
-from python_jobs.model.factorization import scale_users
+from python_jobs.model.members import scale_users
 from python_jobs.model.settings import Settings
 from python_jobs.tuning.judging import (
     HOPELESS,
