@@ -34,7 +34,7 @@ def command(path: Path, replace: bool, dbt: DbtOptions) -> None:
     from python_jobs.movielens.release import Release
 
     release = Release(path)
-    with session(dbt, "python_jobs.movielens.loading", create=True) as job:
+    with session(dbt, "python_jobs.movielens.loading", raw_only=True) as job:
         from python_jobs.movielens.loading import load
 
         report = load(job.warehouse, release, job.phases, replace_any=replace)

@@ -51,7 +51,7 @@ class TrackedSession(MlflowSession):
 
 
 @contextmanager
-def session(dbt: DbtOptions, *modules: str, create: bool = False) -> Iterator[Session]:
+def session(dbt: DbtOptions, *modules: str, raw_only: bool = False) -> Iterator[Session]:
     """Open the warehouse for the length of a ``with`` block.
 
     Parameters
@@ -60,8 +60,10 @@ def session(dbt: DbtOptions, *modules: str, create: bool = False) -> Iterator[Se
         dbt's options.
     modules
         What to import while dbt reads the project. The two take seconds each, on a core each.
-    create
-        Whether an embedded database that does not exist yet may be made.
+    raw_only
+        Whether it fills the raw tables and reads nothing else: an embedded database that does not
+        exist yet is made, and what was built or published through another replica is not waited
+        for.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def session(dbt: DbtOptions, *modules: str, create: bool = False) -> Iterator[Se
     """
     with _asked(dbt, modules) as (question, phases), ExitStack() as stack:
         with phases.phase("start"):
-            warehouse = _enter(stack, question, modules, create=create)
+            warehouse = _enter(stack, question, modules, raw_only=raw_only)
         yield Session(warehouse, phases)
 
 
@@ -143,12 +145,13 @@ def _enter_mlflow(
 
 
 def _enter(
-    stack: ExitStack, question: Question, modules: tuple[str, ...], *, create: bool = False
+    stack: ExitStack, question: Question, modules: tuple[str, ...], *, raw_only: bool = False
 ) -> Warehouse:
     _load(modules)
-    from python_jobs.warehouse.connection import open_warehouse
+    from python_jobs.warehouse.connection import caught_up, open_warehouse
 
-    return stack.enter_context(open_warehouse(question, create=create))
+    warehouse = stack.enter_context(open_warehouse(question, create=raw_only))
+    return warehouse if raw_only else caught_up(warehouse)
 
 
 def _load(modules: tuple[str, ...]) -> None:

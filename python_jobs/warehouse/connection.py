@@ -82,6 +82,9 @@ class Warehouse:
 def open_warehouse(dbt: DbtOptions | Question, *, create: bool = False) -> Iterator[Warehouse]:
     """Open the ClickHouse of dbt's profile for the length of a ``with`` block.
 
+    A job that reads what was built or published calls :func:`caught_up` besides; whoever runs
+    statements of their own need not have the rights for it.
+
     Parameters
     ----------
     dbt
@@ -102,7 +105,7 @@ def open_warehouse(dbt: DbtOptions | Question, *, create: bool = False) -> Itera
     client = new_client(project)
     try:
         with explained_errors(project):
-            yield caught_up(Warehouse(client, project))
+            yield Warehouse(client, project)
     finally:
         client.close()
 

@@ -338,3 +338,7 @@ def test_movielens_reaches_both(built, replicas, tmp_path):
     assert {name: rows for _, name, _, _, rows, _ in raw}["ratings"] == len(RATINGS) + 200
     assert {engine for _, _, engine, *_ in raw} == {"ReplicatedMergeTree"}
     assert state(first) == state(second)
+    # What the jobs have published is not the loader's to wait for.
+    again = ("load-movielens", str(tmp_path), "--replace")
+    done = built.python_jobs(*again, **second.variables("loader"))
+    assert done.returncode == 0, done.stderr
