@@ -49,7 +49,7 @@ SLOWEST = (
     "test_outcomes.py",
     "test_experiment.py",
     "test_mistakes.py",
-    "test_movielens.py",
+    "test_movielens_processes.py",
     "test_readme.py",
     "test_pipeline.py",
     "test_nightly_mart.py",

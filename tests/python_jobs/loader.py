@@ -1,7 +1,8 @@
 """Loads a release without dbt: ``loader.py DATABASE [RELEASE [STEP]]``.
 
-Run as a program by test_movielens.py: for what it leaves where it is killed at STEP, and for the
-memory that it takes, which it prints in MiB. Without a release it prints what the database holds.
+Run as a program by test_movielens_processes.py: for what it leaves where it is killed at STEP, and
+for the memory that it takes, which it prints in MiB. Without a release it prints what the database
+holds.
 """
 
 from __future__ import annotations
