@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from python_jobs.distributed.cluster import Handle, summed
 from python_jobs.distributed.fit import Fitted
-from python_jobs.distributed.lists import Pieces, counts_of, publish_part, rules_of_parts
+from python_jobs.distributed.lists import Pieces, publish_part, rules_of_parts
 from python_jobs.distributed.partitions import ids_of
 from python_jobs.evaluation.reconstruction import distance, sums_of
-from python_jobs.interactions.popularity import shares
+from python_jobs.interactions.popularity import counts_of, shares
 from python_jobs.publishing.rows import ListRules, tables_without_users
 from python_jobs.tracking.record import TrainedModel, Users
 
@@ -74,7 +74,7 @@ class FittedOnWorkers:
     ) -> Tables:
         """Have the workers begin with the lists; return them, and the rows of the other tables."""
         learned, workers, H = self.learned, self.learned.workers, self.fitted.H
-        counted = [workers.submit(at, counts_of, part) for at, part in enumerate(learned.parts)]
+        counted = [workers.submit(at, counts_of, cells) for at, cells in enumerate(self.weighed)]
         (counts,) = workers.results([summed(workers, counted)])
         popularity = shares(counts, learned.extent.users)
         theirs = rules_of_parts(rules, [cut.last for cut in learned.cuts])

@@ -25,6 +25,7 @@ from python_jobs.evaluation.list_metrics import (
     judged_users,
     popularity_ranks,
 )
+from python_jobs.interactions.popularity import counts_of
 from python_jobs.ranking.top_n import top_n
 from python_jobs.ranking.variety import Variety
 
@@ -105,7 +106,7 @@ def seen_of(holdout: Holdout) -> Seen:
     """Count a partition's training part."""
     train = holdout.train
     return Seen(
-        counts=np.bincount(train.indices, minlength=train.shape[1]),
+        counts=counts_of(train),
         users=train.shape[0],
         active=int(np.count_nonzero(np.diff(train.indptr))),
         held_out=holdout.test.nnz,

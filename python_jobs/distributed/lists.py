@@ -149,11 +149,6 @@ def publish_part(
         return Piece(piece.table, sum(load_block(warehouse, piece, block) for block in blocks))
 
 
-def counts_of(part: Interactions) -> NDArray[np.int64]:
-    """Return how many of a partition's users interacted with each movie."""
-    return np.bincount(part.matrix.indices, minlength=part.movie_ids.size)
-
-
 def rules_of_parts(rules: ListRules, last_ids: Sequence[int]) -> list[ListRules]:
     """Return what each partition has to know of the rules: nothing of the others' users.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.interactions.popularity import counts_of
 from python_jobs.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -41,9 +42,8 @@ def most_popular(train: csr_matrix) -> tuple[NDArray[np.float32], NDArray[np.flo
     tuple
         W, users × 1, of ones, and H, 1 × movies, of counts.
     """
-    counts = np.bincount(train.indices, minlength=train.shape[1])
     users = np.ones((train.shape[0], 1), dtype=np.float32)
-    return users, counts.astype(np.float32)[np.newaxis, :]
+    return users, counts_of(train).astype(np.float32)[np.newaxis, :]
 
 
 def pure_svd(train: csr_matrix, rank: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

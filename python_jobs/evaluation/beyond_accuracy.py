@@ -172,14 +172,27 @@ def values_of_genres(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the same of each list, of those that count; as for :func:`of_genres`."""
     mixes, directions = _of_movies(genres)
+    both, has_genres = np.hstack([mixes, directions]), np.asarray(directions.any(axis=1))
 
     def some(span: slice) -> dict[str, NDArray[np.float64]]:
+        summed = _on_lists(lists[span], both.shape[0]) @ both
+        of_lists, directed = np.hsplit(summed, 2)
         return {
-            "intra_list_diversity": _diversity(lists[span], directions),
-            "genre_miscalibration": _divergence(lists[span], histories[span], mixes),
+            "intra_list_diversity": _diversity(lists[span], directed, has_genres),
+            "genre_miscalibration": _divergence(of_lists, histories[span]),
         }
 
     return joined(by_blocks(some, lists.shape[0]))
+
+
+def _on_lists(lists: Lists, movies: int) -> csr_matrix:
+    """Return 1 where a list has a movie, lists × movies."""
+    from scipy.sparse import csr_matrix
+
+    kept = lists >= 0
+    ends = np.append(0, np.cumsum(kept.sum(axis=1)))
+    columns = lists[kept]
+    return csr_matrix((np.ones(columns.size), columns, ends), shape=(lists.shape[0], movies))
 
 
 def _of_movies(genres: csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -198,20 +211,21 @@ def by_blocks(work: Callable[[slice], T], users: int) -> Iterator[T]:
     return side_by_side(work, [slice(start, start + USERS_PER_BLOCK) for start in starts])
 
 
-def _diversity(lists: Lists, directions: NDArray[np.float64]) -> NDArray[np.float64]:
+def _diversity(
+    lists: Lists, directed: NDArray[np.float64], has_genres: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     kept = lists >= 0
-    of_lists = directions[lists] * kept[:, :, np.newaxis]
-    # Σ over ordered pairs of cosines is |Σ directions|², less that of each movie with itself.
-    summed = (of_lists.sum(axis=1) ** 2).sum(axis=1) - (of_lists**2).sum(axis=(1, 2))
     sizes = kept.sum(axis=1)
+    # Σ over ordered pairs of cosines is |Σ directions|², less that of each movie with itself: 1, or
+    # 0 without genres.
+    summed = (directed**2).sum(axis=1) - (has_genres[lists] & kept).sum(axis=1)
     pairs = sizes * (sizes - 1)
     return np.asarray((pairs - summed) / np.maximum(pairs, 1))
 
 
 def _divergence(
-    lists: Lists, of_history: NDArray[np.float64], mixes: NDArray[np.float64]
+    of_lists: NDArray[np.float64], of_history: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    of_lists = (mixes[lists] * (lists >= 0)[:, :, np.newaxis]).sum(axis=1)
     known = (of_history.sum(axis=1) > 0) & (of_lists.sum(axis=1) > 0)
     p, q = (mix[known] / mix[known].sum(axis=1, keepdims=True) for mix in (of_history, of_lists))
     q = (1 - SMOOTHING) * q + SMOOTHING * p

@@ -43,6 +43,7 @@ from python_jobs.evaluation.beyond_accuracy import (
     of_genres,
     of_popularity,
 )
+from python_jobs.interactions.popularity import counts_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -104,8 +105,7 @@ class Judge:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Interactions with each movie in the training part."""
-        train = self.holdout.train
-        return np.bincount(train.indices, minlength=train.shape[1])
+        return counts_of(self.holdout.train)
 
     @cached_property
     def _active(self) -> int:

@@ -13,6 +13,26 @@ if TYPE_CHECKING:
     from python_jobs.warehouse.connection import Warehouse
 
 
+CELLS_AT_A_TIME = 1 << 20
+"""Interactions that are counted at a time."""
+
+
+def counts_of(matrix: csr_matrix) -> NDArray[np.int64]:
+    """Return how many users interacted with each movie; a stored value counts, whatever it is.
+
+    Parameters
+    ----------
+    matrix
+        Users × movies.
+    """
+    counts = np.zeros(matrix.shape[1], np.int64)
+    # NumPy copies what it counts into 64 bits: a copy of everything costs more than the counting.
+    for start in range(0, matrix.indices.size, CELLS_AT_A_TIME):
+        some = matrix.indices[start : start + CELLS_AT_A_TIME]
+        counts += np.bincount(some, minlength=counts.size)
+    return counts
+
+
 def popularity_of(matrix: csr_matrix) -> NDArray[np.float32]:
     """Return the share of the users who interacted with each movie (0–1).
 
@@ -21,7 +41,7 @@ def popularity_of(matrix: csr_matrix) -> NDArray[np.float32]:
     matrix
         Everyone in the mart × movies.
     """
-    return shares(np.bincount(matrix.indices, minlength=matrix.shape[1]), matrix.shape[0])
+    return shares(counts_of(matrix), matrix.shape[0])
 
 
 def popularity_in(warehouse: Warehouse, movie_ids: NDArray[np.uint64]) -> NDArray[np.float32]:

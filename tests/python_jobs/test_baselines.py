@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix, random_array
 from scipy.sparse.linalg import svds
 
 from python_jobs.evaluation.baselines import CELLS_PER_PART, most_popular, pure_svd
+from python_jobs.interactions.popularity import CELLS_AT_A_TIME
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,13 @@ def test_most_popular_scores_everyone_by_interactions(scores: csr_matrix) -> Non
     assert W.shape == (40, 1)
     assert H.dtype == W.dtype == np.float32
     np.testing.assert_array_equal(W @ H, np.tile(counts, (40, 1)))
+
+
+def test_more_interactions_are_counted_than_are_at_a_time() -> None:
+    seen = np.random.default_rng(4).random((1_500, 1_000)) < 0.8
+    matrix = csr_matrix(seen, dtype=np.float32)
+    assert matrix.nnz > CELLS_AT_A_TIME
+    np.testing.assert_array_equal(most_popular(matrix)[1][0], seen.sum(axis=0))
 
 
 def test_pure_svd_is_the_best_approximation_of_its_rank(scores: csr_matrix) -> None:
