@@ -13,7 +13,7 @@ from python_jobs.commands.dbt_step import run_dbt
 from python_jobs.commands.job_step import Jobs
 from python_jobs.dbt.kept import KeptDbt
 from python_jobs.dbt.project import DbtOptions
-from python_jobs.errors import REFUSED, UserError
+from python_jobs.errors import INTERRUPTED, REFUSED, UserError
 from python_jobs.snapshot.place import has_snapshot
 
 
@@ -33,6 +33,13 @@ class Step:
         """Return the command with dbt's options, which both programs take."""
         return [self.program, *self.arguments, *dbt.arguments()]
 
+    def left(self, dbt: DbtOptions) -> str:
+        """Return what is live when the step has failed, and what is left to do."""
+        named = {"downstream": MARTS, "snapshot": SNAPSHOT}
+        return self.after_failure.format(
+            **{name: shlex.join(step.words(dbt)) for name, step in named.items()}
+        )
+
 
 class StepError(UserError):
     """A step failed; the pipeline ends with its exit code, so that a scheduler can tell why."""
@@ -46,6 +53,12 @@ class RefusedStepError(StepError):
     """All steps are done; the gate refused the new model, which is its work and no failure."""
 
     word = "Refused"
+
+
+class InterruptedStepError(StepError):
+    """An interrupt came while a step ran, which has said itself what it had done, if anything."""
+
+    word = "Interrupted"
 
 
 UNTOUCHED = "No training had begun: what was published before is still current."
@@ -104,7 +117,8 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
     Raises
     ------
     StepError
-        If a step fails, or, at the end, if the gate refused. What the step printed says why.
+        If a step fails or is interrupted, or, at the end, if the gate refused. What the step
+        printed says why.
     UserError
         If dbt cannot read the project.
     """
@@ -112,34 +126,46 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
     if any(step.program == "dbt" for step in steps):
         click.echo(f"What dbt does is told in {dbt.log_file()}.", err=True)
     refusal: StepError | None = None
-    with Jobs(kept) as jobs:
-        for number, step in enumerate(steps, start=1):
-            words = step.words(dbt)
-            shown = shlex.join(words)
-            click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
-            if step.program == "dbt":
-                for following in steps[number : number + 1]:
-                    if following.program != "dbt":
-                        jobs.load(following.words(dbt))
-                code = run_dbt(kept, words[1:])
-            else:
-                code = jobs.run(words)
-            place = f"Step {number} of {len(steps)}"
-            if code == REFUSED and step.program == TRAIN.program:
-                refusal = RefusedStepError(
-                    code,
-                    f"The gate refused the new model in {place.lower()}, {shown} (exit code "
-                    f"{code}); its reasons are above. All steps are done.",
-                    "What was live before still is, and the marts are built on it.",
-                )
-            elif code:
-                left = {"downstream": MARTS, "snapshot": SNAPSHOT}
-                commands = {name: shlex.join(step.words(dbt)) for name, step in left.items()}
-                raise StepError(
-                    # Of dbt, 2 is any error that is not of one of its nodes.
-                    1 if (step.program, code) == ("dbt", 2) else code,
-                    f"{place} failed: {shown} (exit code {code}). Its own messages are above.",
-                    step.after_failure.format(**commands),
-                )
+    number = 1
+    try:
+        with Jobs(kept) as jobs:
+            for number, step in enumerate(steps, start=1):
+                shown = shlex.join(step.words(dbt))
+                click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
+                code = _run(step, steps[number : number + 1], kept, jobs)
+                if code == REFUSED and step.program == TRAIN.program:
+                    refusal = RefusedStepError(
+                        code,
+                        f"The gate refused the new model in step {number} of {len(steps)}, {shown} "
+                        f"(exit code {code}); its reasons are above. All steps are done.",
+                        "What was live before still is, and the marts are built on it.",
+                    )
+                elif code:
+                    raise StepError(
+                        # Of dbt, 2 is any error that is not of one of its nodes.
+                        1 if (step.program, code) == ("dbt", 2) else code,
+                        f"Step {number} of {len(steps)} failed: {shown} (exit code {code}). Its "
+                        "own messages are above.",
+                        step.left(dbt),
+                    )
+    except KeyboardInterrupt:
+        # A job that ran has ended by here, and has said what it had done.
+        step = steps[number - 1]
+        raise InterruptedStepError(
+            INTERRUPTED,
+            f"Step {number} of {len(steps)} was cut short: {shlex.join(step.words(dbt))}.",
+            step.left(dbt),
+        ) from None
     if refusal:
         raise refusal
+
+
+def _run(step: Step, following: Sequence[Step], kept: KeptDbt, jobs: Jobs) -> int:
+    """Run a step, and return its exit code; a job that follows dbt loads meanwhile."""
+    words = step.words(kept.options)
+    if step.program != "dbt":
+        return jobs.run(words)
+    for job in following:
+        if job.program != "dbt":
+            jobs.load(job.words(kept.options))
+    return run_dbt(kept, words[1:])

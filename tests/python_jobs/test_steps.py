@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -34,20 +35,22 @@ from python_jobs.dbt.kept import Event, KeptDbt
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.dbt.question import ASKED, KNOWN, ON_STDIN, Question
 from python_jobs.dbt.relation import Relation
-from python_jobs.errors import UserError
+from python_jobs.errors import Terminated, UserError
 from tests.python_jobs.conftest import REPOSITORY, SCRIPTS
 
 SERVER = DbtOptions(target="server")
 MARTS = "dbt build --selector after_training --target server"
+COPY = "python_jobs snapshot --target server"
 
 
 @pytest.fixture
 def ran(monkeypatch):
-    """The commands that would have run; ``ran.codes`` are the exit codes they come back with."""
+    """The commands that would have run; ``ran.codes`` are the exit codes they come back with, or
+    what is raised meanwhile."""
 
     class Ran(list):
         def __init__(self):
-            self.codes: dict[int, int] = {}
+            self.codes: dict[int, int | type[BaseException]] = {}
             self.loaded: list[tuple[str, int]] = []
             """Programs, and how many steps were done when each was begun."""
             self.killed: list[str] = []
@@ -56,7 +59,10 @@ def ran(monkeypatch):
 
     def run(command):
         commands.append([Path(command[0]).name, *command[1:]])
-        return commands.codes.get(len(commands), 0)
+        code = commands.codes.get(len(commands), 0)
+        if not isinstance(code, int):
+            raise code
+        return code
 
     class Process:
         def __init__(self, command, **_):
@@ -65,6 +71,9 @@ def ran(monkeypatch):
 
         def communicate(self, _):
             self.returncode = run(self.command)
+
+        def terminate(self):
+            commands.killed.append(f"{self.command[1]}, gently")
 
         def kill(self):
             commands.killed.append(self.command[1])
@@ -110,6 +119,30 @@ def test_marts_that_failed_leave_the_new_run_live_and_are_left_to_do(ran):
     assert "still current" not in str(said)
     assert "The training before it is done" in said.hint
     assert f"What is left to do: `{MARTS}`" in said.hint
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, Terminated])
+@pytest.mark.parametrize(
+    ("number", "step", "left", "ended"),
+    [
+        (1, REFRESH[0], "what was published before is still current", ["train"]),
+        (2, REFRESH[1], "say whether it had published by then", ["train, gently", "train"]),
+        (3, REFRESH[2], f"What is left to do: `{MARTS}`", ["snapshot"]),
+        (4, SNAPSHOT, f"left to do: `{COPY}`", ["snapshot, gently", "snapshot"]),
+    ],
+)
+def test_an_interrupt_says_which_step_it_cut_short_and_what_is_left(
+    ran, number, step, left, ended, interrupt
+):
+    ran.codes = {number: interrupt}
+    with pytest.raises(StepError) as raised:
+        run_steps((*REFRESH, SNAPSHOT), KeptDbt(SERVER, {}))
+    said = raised.value
+    assert (said.word, said.exit_code) == ("Interrupted", 130)
+    assert said.message == f"Step {number} of 4 was cut short: {shlex.join(step.words(SERVER))}."
+    assert left in said.hint
+    assert len(ran) == number
+    assert ran.killed == ended
 
 
 def test_the_marts_are_built_where_the_gate_refused(ran):
