@@ -1,5 +1,7 @@
 """Who is in which arm of an experiment: always the same users, and users like the others."""
 
+from hashlib import blake2b
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,22 @@ def test_a_user_is_in_the_same_arm_for_ever():
     shuffled = np.random.default_rng(0).permutation(users)
     again = shuffled[gets_challenger(shuffled, "spring", 0.25)]
     assert sorted(again.tolist()) == PINNED
+
+
+def splitmix64(number: int) -> int:
+    """SplitMix64's finaliser as published, in Python's own integers."""
+    number = (number ^ (number >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    number = (number ^ (number >> 27)) * 0x94D049BB133111EB % 2**64
+    return number ^ (number >> 31)
+
+
+@pytest.mark.parametrize("user", [1, 42, 2**40 + 5, 2**64 - 1])
+def test_a_users_arm_is_decided_by_a_published_hash_to_the_last_bit(user):
+    salt = int.from_bytes(blake2b(b"spring", digest_size=8).digest(), "little")
+    share = (splitmix64(user ^ salt) >> 11) / 2**53
+    users = np.array([user], np.uint64)
+    assert not gets_challenger(users, "spring", share)[0]
+    assert gets_challenger(users, "spring", share + 2.0**-53)[0]
 
 
 @pytest.mark.parametrize("kind", IDS)
