@@ -42,3 +42,4 @@ class InterruptedWithNewsError(UserError):
     """Ctrl-C where there is more to say than that it came."""
 
     exit_code = INTERRUPTED
+    word = "Interrupted"

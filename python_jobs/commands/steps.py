@@ -13,7 +13,7 @@ from python_jobs.commands.dbt_step import run_dbt
 from python_jobs.commands.job_step import Jobs
 from python_jobs.dbt.kept import KeptDbt
 from python_jobs.dbt.project import DbtOptions
-from python_jobs.errors import INTERRUPTED, REFUSED, UserError
+from python_jobs.errors import REFUSED, InterruptedWithNewsError, UserError
 from python_jobs.snapshot.place import has_snapshot
 
 
@@ -53,12 +53,6 @@ class RefusedStepError(StepError):
     """All steps are done; the gate refused the new model, which is its work and no failure."""
 
     word = "Refused"
-
-
-class InterruptedStepError(StepError):
-    """An interrupt came while a step ran, which has said itself what it had done, if anything."""
-
-    word = "Interrupted"
 
 
 UNTOUCHED = "No training had begun: what was published before is still current."
@@ -117,8 +111,9 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
     Raises
     ------
     StepError
-        If a step fails or is interrupted, or, at the end, if the gate refused. What the step
-        printed says why.
+        If a step fails, or, at the end, if the gate refused. What the step printed says why.
+    InterruptedWithNewsError
+        After Ctrl-C or SIGTERM.
     UserError
         If dbt cannot read the project.
     """
@@ -151,8 +146,7 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
     except KeyboardInterrupt:
         # A job that ran has ended by here, and has said what it had done.
         step = steps[number - 1]
-        raise InterruptedStepError(
-            INTERRUPTED,
+        raise InterruptedWithNewsError(
             f"Step {number} of {len(steps)} was cut short: {shlex.join(step.words(dbt))}.",
             step.left(dbt),
         ) from None

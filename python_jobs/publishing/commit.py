@@ -155,13 +155,12 @@ def published_but(run: TrainingRun, error: BaseException, note: str = "") -> Use
         f"score or rollback sees to both.{note}"
     )
     if isinstance(error, KeyboardInterrupt):
-        return InterruptedWithNewsError(f"Interrupted, but {message}.", hint)
+        return InterruptedWithNewsError(f"{message} all the same.", hint)
     return UserError(f"{message}; what came after failed: {error}", hint)
 
 
 def _uncertain(run: TrainingRun, error: BaseException, note: str) -> UserError:
     hint = f"`python_jobs runs` shows whether it is current.{note}"
     if isinstance(error, KeyboardInterrupt):
-        when = f"while run {run.run_id} was being made current"
-        return InterruptedWithNewsError(f"Interrupted {when}.", hint)
+        return InterruptedWithNewsError(f"Run {run.run_id} was being made current.", hint)
     return UserError(f"Run {run.run_id} may not have been made current: {error}", hint)

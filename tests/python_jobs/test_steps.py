@@ -21,7 +21,7 @@ from python_jobs.commands.steps import (
 )
 from python_jobs.dbt.kept import KeptDbt
 from python_jobs.dbt.project import DbtOptions
-from python_jobs.errors import Terminated, UserError
+from python_jobs.errors import InterruptedWithNewsError, Terminated, UserError
 
 SERVER = DbtOptions(target="server")
 MARTS = "dbt build --selector after_training --target server"
@@ -120,7 +120,7 @@ def test_an_interrupt_says_which_step_it_cut_short_and_what_is_left(
     ran, number, step, left, ended, interrupt
 ):
     ran.codes = {number: interrupt}
-    with pytest.raises(StepError) as raised:
+    with pytest.raises(InterruptedWithNewsError) as raised:
         run_steps((*REFRESH, SNAPSHOT), KeptDbt(SERVER, {}))
     said = raised.value
     assert (said.word, said.exit_code) == ("Interrupted", 130)
