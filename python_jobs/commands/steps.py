@@ -67,7 +67,7 @@ TRAIN = Step(
 MARTS = Step(
     "dbt",
     ["build", "--selector", "after_training"],
-    "The training before it is done; `python_jobs runs` shows which run is current. What is left "
+    "What came before it is done; `python_jobs runs` shows which run is current. What is left "
     "to do: `{downstream}`.",
 )
 SNAPSHOT = Step(

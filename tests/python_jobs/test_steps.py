@@ -102,7 +102,7 @@ def test_a_training_that_failed_may_have_published(ran, code):
 def test_marts_that_failed_leave_the_new_run_live_and_are_left_to_do(ran):
     said = _fail(ran, 3, 1)
     assert "still current" not in str(said)
-    assert "The training before it is done" in said.hint
+    assert "What came before it is done" in said.hint
     assert f"What is left to do: `{MARTS}`" in said.hint
 
 
