@@ -33,11 +33,14 @@ class Step:
         """Return the command with dbt's options, which both programs take."""
         return [self.program, *self.arguments, *dbt.arguments()]
 
+    def command(self, dbt: DbtOptions) -> str:
+        """Return the same as a person would type it."""
+        return shlex.join(self.words(dbt))
+
     def left(self, dbt: DbtOptions) -> str:
         """Return what is live when the step has failed, and what is left to do."""
-        named = {"downstream": MARTS, "snapshot": SNAPSHOT}
         return self.after_failure.format(
-            **{name: shlex.join(step.words(dbt)) for name, step in named.items()}
+            downstream=MARTS.command(dbt), snapshot=SNAPSHOT.command(dbt)
         )
 
 
@@ -125,7 +128,7 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
     try:
         with Jobs(kept) as jobs:
             for number, step in enumerate(steps, start=1):
-                shown = shlex.join(step.words(dbt))
+                shown = step.command(dbt)
                 click.secho(f"\n[{number}/{len(steps)}] {shown}", bold=True, err=True)
                 code = _run(step, steps[number : number + 1], kept, jobs)
                 if code == REFUSED and step.program == TRAIN.program:
@@ -147,7 +150,7 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
         # A job that ran has ended by here, and has said what it had done.
         step = steps[number - 1]
         raise InterruptedWithNewsError(
-            f"Step {number} of {len(steps)} was cut short: {shlex.join(step.words(dbt))}.",
+            f"Step {number} of {len(steps)} was cut short: {step.command(dbt)}.",
             step.left(dbt),
         ) from None
     if refusal:
