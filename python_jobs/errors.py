@@ -39,7 +39,7 @@ class UserError(Exception):
 
 
 class InterruptedWithNewsError(UserError):
-    """Ctrl-C where there is more to say than that it came."""
+    """Ctrl-C where there is more to say than that it came; the interrupt is its cause."""
 
     exit_code = INTERRUPTED
     word = "Interrupted"

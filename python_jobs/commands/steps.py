@@ -146,13 +146,13 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
                         "own messages are above.",
                         step.left(dbt),
                     )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         # A job that ran has ended by here, and has said what it had done.
         step = steps[number - 1]
         raise InterruptedWithNewsError(
             f"Step {number} of {len(steps)} was cut short: {step.command(dbt)}.",
             step.left(dbt),
-        ) from None
+        ) from interrupt
     if refusal:
         raise refusal
 

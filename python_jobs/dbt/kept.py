@@ -12,7 +12,7 @@ from typing import Any
 
 from python_jobs.dbt.project import DbtOptions, DbtProject
 from python_jobs.dbt.question import ASKED, parsed
-from python_jobs.errors import Terminated, UserError
+from python_jobs.errors import InterruptedWithNewsError, Terminated, UserError
 
 SECONDS_TO_END = 5
 """What dbt has to end after an interrupt."""
@@ -44,17 +44,19 @@ class KeptDbt:
     def __enter__(self) -> KeptDbt:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         if self._process is None:
             return
         if self._process.stdin:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
-        if kind is None or issubclass(kind, UserError):
+        # Told in words or not, an interrupt may have come in the middle of a command.
+        cause = error.__cause__ if isinstance(error, InterruptedWithNewsError) else error
+        if cause is None or isinstance(cause, UserError):
             # It is at nothing but its files, which may be large.
             self._process.wait()
             return
-        if issubclass(kind, Terminated):
+        if isinstance(cause, Terminated):
             self._process.send_signal(signal.SIGINT)
         # A terminal's Ctrl-C has reached dbt too, and it is ending its statements.
         with suppress(subprocess.TimeoutExpired):

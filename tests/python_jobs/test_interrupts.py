@@ -146,3 +146,31 @@ def _ignores_interrupts(pid):
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     (ignored,) = re.findall(r"SigIgn:\s*([0-9a-f]+)", status)
     return int(ignored, 16) >> (signal.SIGINT - 1) & 1
+
+
+def test_dbt_does_not_go_on_building_after_its_pipeline_was_ended(built_project, tmp_path):
+    project = built_project.copy(tmp_path)
+    log = tmp_path / "logs/dbt.log"
+    log.unlink(missing_ok=True)
+    pipeline = subprocess.Popen(
+        [SCRIPTS / "python_jobs", "pipeline"],
+        env=project.environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (log.exists() and "START sql" in log.read_text(encoding="utf-8")):
+        assert pipeline.poll() is None, pipeline.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    pipeline.terminate()
+    _, said = pipeline.communicate(timeout=120)
+    assert pipeline.returncode == 130
+    assert "Interrupted: Step 1 of 3 was cut short: dbt build" in said
+    assert "what was published before is still current" in said
+    # What it builds last.
+    assert "OK created sql table model `analytics`.`mart_dataset`" not in log.read_text(
+        encoding="utf-8"
+    )
