@@ -14,6 +14,7 @@ import click
 
 from python_jobs.cli import cli
 from python_jobs.errors import INTERRUPTED, Terminated, UserError
+from python_jobs.garbage import collect_rarely
 
 WORDS = "Interrupted. `python_jobs runs` shows what is current; half of a run never is."
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -21,16 +22,13 @@ DISK_WORDS = (
     "Error: A file cannot be written: {}. Temporary files go to {} (TMPDIR names another place).\n"
     "Make room and run the command again; `python_jobs runs` shows which run is current."
 )
-COLLECT_AFTER = 50_000
-"""Objects after whose making Python looks for garbage. Its own 700 would have it look hundreds of
-times while thousands of modules load, which are none."""
 SAME_SECONDS = 5
 """For how long after a signal a SIGTERM is the same end of the same command."""
 
 
 def main() -> None:
     """Run ``python_jobs``: exit 0, 1 after an error, 2 for bad usage, 130 where interrupted."""
-    gc.set_threshold(COLLECT_AFTER)
+    collect_rarely()
     _end_once()
     try:
         # Without standalone mode click would turn Ctrl-C into exit code 1.

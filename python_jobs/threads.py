@@ -1,14 +1,21 @@
-"""How many threads share a piece of work: as many as there are cores to run them; in BLAS one."""
+"""How many threads share a piece of work, and how urgent one is."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from math import ceil
 from pathlib import Path
+from threading import get_native_id
+from typing import TypeVar
 
 MACHINE = Path("/")
+NICENESS = 5
+"""How much less urgent what can wait is: it gets a quarter of a core that another wants too."""
+R = TypeVar("R")
 
 
 def thread_count(machine: Path = MACHINE) -> int:
@@ -30,6 +37,26 @@ def thread_count(machine: Path = MACHINE) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quotas = [quota for group in _groups(machine) if (quota := _quota(group))]
     return max(1, ceil(min([cores or 1, *quotas])))
+
+
+def giving_way(work: Callable[[], R]) -> R:
+    """Return what work returns; it is done on a thread that gives way to what is more urgent.
+
+    Only Linux has threads of their own urgency, and lets nobody but root make a whole process as
+    urgent again as it was.
+    """
+    with ThreadPoolExecutor(1, initializer=_give_way) as aside:
+        return aside.submit(work).result()
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":
+        thread = get_native_id()
+        # A system that forbids it is only slower.
+        with suppress(OSError):
+            os.setpriority(
+                os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
+            )
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import click
 from python_jobs.dbt.project import DbtOptions
 from python_jobs.dbt.question import Question
 from python_jobs.progress import Phases, shown_phases
+from python_jobs.threads import giving_way
 
 if TYPE_CHECKING:
     from python_jobs.jobs.live import Live
@@ -123,7 +125,8 @@ def _asked(dbt: DbtOptions, modules: tuple[str, ...]) -> Iterator[tuple[Question
     """Ask dbt, and show phases; where another step runs, load modules in silence, and wait."""
     question = Question(dbt)
     if question.waits:
-        _load((*modules, *IN_ADVANCE))
+        # dbt builds meanwhile, and is what the pipeline waits for.
+        giving_way(partial(_load, (*modules, *IN_ADVANCE)))
         question.wait()
     with shown_phases() as phases:
         yield question, phases

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from python_jobs.dbt.artifacts import write_artifacts
 from python_jobs.dbt.project import Credentials
 from python_jobs.errors import INTERRUPTED
+from python_jobs.garbage import collect_rarely
 
 if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunExecutionResult
@@ -201,6 +202,7 @@ def main() -> None:
         gc.disable()
         manifest = read(sys.argv[1:], tell)
         gc.freeze()
+        collect_rarely()
         gc.enable()
         if manifest:
             obey_all(manifest, sys.stdin, tell)

@@ -1,10 +1,12 @@
-"""How many threads there are where Linux, a container or a user says how many cores there are."""
+"""How many threads there are, by Linux, a container or a user, and which of them gives way."""
 
 import os
+import sys
+import threading
 
 import pytest
 
-from python_jobs.threads import thread_count
+from python_jobs.threads import NICENESS, giving_way, thread_count
 
 CORES = 8
 V2, V1 = "0::{}\n", "5:memory:/elsewhere\n4:cpu,cpuacct:{}\n0::/\n"
@@ -81,3 +83,19 @@ def test_a_machine_without_control_groups(tmp_path):
 def test_what_a_user_says_counts_most(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", "5")
     assert thread_count(_machine(tmp_path, V2.format("/"), **{"cpu.max": "100000 100000"})) == 5
+
+
+def _own_niceness():
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
+def test_what_gives_way_does_so_alone():
+    usual = _own_niceness()
+    assert giving_way(_own_niceness) == min(usual + NICENESS, 19)
+    assert _own_niceness() == usual
+
+
+def test_what_gives_way_fails_as_it_would_have():
+    with pytest.raises(ZeroDivisionError):
+        giving_way(lambda: 1 / 0)
