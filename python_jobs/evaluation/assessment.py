@@ -15,9 +15,8 @@ from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, Judge
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.stacked import fit as fit_model
-from python_jobs.model.stacked import fold_in_users
+from python_jobs.model.stacked import stacked_users
 from python_jobs.model.warm_start import Start
-from python_jobs.model.weighting import weigh
 from python_jobs.ranking.top_n import top_n
 from python_jobs.ranking.variety import Variety
 
@@ -89,18 +88,22 @@ def assess(
         baselines={name: _judged(judge, *fit(holdout.train)) for name, fit in baselines.items()},
         H=fitted.H,
         P=fitted.P,
-        started_at=None if start is None else _evaluate_start(start, settings, judge),
+        started_at=None
+        if start is None or fitted.began is None
+        else _evaluate_start(start, fitted.began, settings, judge),
     )
 
 
-def _evaluate_start(start: Start, settings: Settings, judge: Judge) -> Evaluation:
-    """Judge factors as they are, users folded in by the training part."""
+def _evaluate_start(
+    start: Start, W: NDArray[np.float32], settings: Settings, judge: Judge
+) -> Evaluation:
+    """Judge factors as they are, NMF's W of users folded in by the training part."""
+    if start.P is None:
+        return _judged(judge, W, start.H, settings.diversity)
     train, timestamps = judge.holdout.train, judge.holdout.train_timestamps
-    pasts = None if start.P is None else latest_pasts(train, timestamps, settings)
-    weighed = weigh(train, timestamps, settings)
-    H = np.vstack([start.H, start.Q])
-    W = fold_in_users(weighed, pasts, H, start.P, settings)
-    return _judged(judge, W, H, settings.diversity)
+    V = latest_pasts(train, timestamps, settings) @ start.P
+    both = stacked_users(W, start.H, V, start.Q, settings)
+    return _judged(judge, both, np.vstack([start.H, start.Q]), settings.diversity)
 
 
 def evaluate_factors(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from python_jobs.evaluation.beyond_accuracy import by_blocks
 from python_jobs.interactions.popularity import counts_of
 from python_jobs.threads import one_blas_thread
 
@@ -120,4 +121,7 @@ def gram_of(scores: csr_matrix) -> GramTimes:
 
 def users_of(scores: csr_matrix, right: Doubles) -> NDArray[np.float32]:
     """Return PureSVD's user factors, users × rank."""
-    return np.ascontiguousarray(scores @ right.T, np.float32)
+    # By blocks, since SciPy copies the scores to float64.
+    wide = np.ascontiguousarray(right.T)
+    users = by_blocks(lambda span: (scores[span] @ wide).astype(np.float32), scores.shape[0])
+    return np.concatenate(list(users))

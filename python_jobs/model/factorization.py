@@ -47,6 +47,8 @@ class Factorization:
     """Where transitions are stacked with it, what their part of W is made from, movies × their
     rank: :mod:`python_jobs.model.transitions`. ``iterations``, ``converged`` and ``model`` are
     NMF's. None where there are none."""
+    began: NDArray[np.float32] | None = None
+    """NMF's W that it went on from, users × k; None where it started afresh."""
 
     @property
     def of_nmf(self) -> NDArray[np.float32]:
@@ -94,7 +96,7 @@ def factorize(
     nonnegative matrix and tensor factorizations" (2009), as scikit-learn implements it.
     """
     scaled, norms = scale_users(matrix, settings)
-    W_blocks, models = [], []
+    W_blocks, models, began = [], [], []
     ranks = [choose_rank(*matrix.shape, rank) for rank in settings.ranks]
     ends = np.cumsum(ranks)
     for member, rank in enumerate(ranks):
@@ -102,6 +104,7 @@ def factorize(
         if start is not None:
             block = start.H[ends[member] - rank : ends[member]]
             begun = _begun(scaled, block, start.known, settings)
+            began.append(begun[0])
         model, W = _fit_member(scaled, settings, rank, member, begun)
         W_blocks.append(W)
         models.append(model)
@@ -115,6 +118,7 @@ def factorize(
         model=as_one_model(models),
         iterations=iterations,
         converged=iterations < settings.max_iter,
+        began=stack_users(began, norms) if began else None,
     )
 
 

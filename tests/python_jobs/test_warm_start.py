@@ -12,15 +12,16 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from python_jobs.errors import UserError
-from python_jobs.evaluation.assessment import Assessment, Measured, assess
+from python_jobs.evaluation.assessment import Assessment, Measured, assess, evaluate_factors
 from python_jobs.evaluation.gate import Champion, Size, judge
 from python_jobs.evaluation.holdout import hold_out
 from python_jobs.evaluation.limits import Limits
 from python_jobs.evaluation.reconstruction import reconstruction_metrics
 from python_jobs.interactions.mart import read_interactions
 from python_jobs.jobs.warm_start import WarmStart, find_start, require_same
+from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings
-from python_jobs.model.stacked import fit, steps
+from python_jobs.model.stacked import fit, fold_in_users, steps
 from python_jobs.model.warm_start import MovieFactors, Start
 from python_jobs.model.weighting import weigh
 from python_jobs.tracking.record import ModelRecord, Summary
@@ -101,6 +102,20 @@ def test_transitions_go_on_too(day):
         fresh.model.metrics["ndcg_at_10"], abs=2e-3
     )
     assert ndcg == pytest.approx(fresh.model.metrics["ndcg_at_10"], abs=0.01)
+
+
+@pytest.mark.parametrize("settings", MODELS)
+def test_what_it_starts_from_is_judged_with_every_user_folded_in(day, settings):
+    *_, now = day
+    holdout = hold_out(now.matrix, now.last_interacted_at)
+    train, times = holdout.train, holdout.train_timestamps
+    judged = fit(train, times, settings)
+    start = MovieFactors(now.movie_ids, judged.H, judged.P).at(now.movie_ids)
+    pasts = None if judged.P is None else latest_pasts(train, times, settings)
+    W = fold_in_users(weigh(train, times, settings), pasts, judged.H, judged.P, settings)
+    found = assess(holdout, settings, start=start)
+    assert found.started_at is not None
+    assert found.started_at.metrics == evaluate_factors(W, judged.H, holdout).metrics
 
 
 def test_factors_are_found_by_the_movies_ids():
