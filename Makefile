@@ -82,7 +82,7 @@ lint-dbt: .venv/dev profiles.yml
 
 # What can be made again, the virtual environment included.
 clean:
-	rm -rf target logs .user.yml .venv .venv-superset build *.egg-info \
+	rm -rf target logs .user.yml .venv .venv-bench .venv-superset build *.egg-info \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -98,7 +98,7 @@ purge:
 
 # Time and memory, beside others; nothing else should run on the machine meanwhile.
 SIZES ?= 1m 20m
-bench: .venv/dev
+bench: .venv/dev .venv-bench/installed
 	@$(BIN)/python -m benchmarks $(SIZES)
 
 # Quality beside others, on the mart of the profile: load MovieLens, or your own tables, before.
@@ -133,6 +133,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .venv/dev: .venv/runtime requirements-dev.lock
 	@$(INSTALL) --require-hashes -r requirements.lock -r requirements-dev.lock
+	@touch $@
+
+# What users have, to be measured: some libraries look through all that is installed.
+.venv-bench/installed: .venv/bin/python pyproject.toml requirements.lock
+	@$(PYTHON) -m venv .venv-bench
+	@$(INSTALL:$(BIN)/%=.venv-bench/bin/%) --require-hashes -r requirements.lock
+	@$(INSTALL:$(BIN)/%=.venv-bench/bin/%) --no-deps --no-build-isolation -e .
 	@touch $@
 
 SUPERSET_PYTHON ?= $(PYTHON)

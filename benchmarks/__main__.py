@@ -1,7 +1,7 @@
 """How long the pipeline takes and how much memory, beside the usual recipe and implicit.
 
-    python -m benchmarks                  1 M and 20 M interactions, and docs/benchmarks.md
-    python -m benchmarks 1m 20m 100m      these sizes
+    make bench                            1 M and 20 M interactions, and docs/benchmarks.md
+    make bench SIZES="1m 20m 100m"        these sizes
     python -m benchmarks --render         the page from the last results, nothing measured
 
 Nothing else should run on the machine meanwhile.
@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.generate import SIZES, WARM_UP
 from benchmarks.page import render
 from benchmarks.run import machine, measure_size, measure_startup
-from benchmarks.scratch import REPOSITORY
+from benchmarks.scratch import REPOSITORY, USERS
 
 PAGE = REPOSITORY / "docs/benchmarks.md"
 RESULTS = REPOSITORY / "target/bench/results.json"
@@ -37,6 +37,8 @@ def main() -> None:
     if unknown := [name for name in options.sizes if name not in SIZES]:
         parser.error(f"unknown size: {', '.join(unknown)}")
     if not options.render:
+        if not (USERS / "python_jobs").exists():
+            sys.exit(f"There is no {USERS}: run make bench, which makes it.")
         measure(options.sizes or ["1m", "20m"], RESULTS)
     if not RESULTS.exists():
         sys.exit("There are no results to render yet: run python -m benchmarks.")

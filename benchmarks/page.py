@@ -89,6 +89,8 @@ ABOUT_FIGURES = """
   account of each (`wait4`); the pipeline's row has the time of its steps and the highest memory of
   one of them. The steps are then measured one by one, on what the pipelines left behind, with
   nothing new and the training from random numbers. Phases are what `train` logs in MLflow.
+- The commands are those of an environment with what users install and nothing besides: some
+  libraries look through all that is installed, and developers' tools cost 0.3 s of a start.
 - Peak memory of a phase is the highest resident memory of the process up to its end; it never
   falls. About 0.3 GiB of every process is ClickHouse's library, mapped from disk.
 - `tune` is measured up to 20 M: it tries settings of every kind once, whatever its minutes.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.generate import LOADED_AT, Size
-from benchmarks.scratch import TRANSITION_RANK, Cost, Scratch, phases_of
+from benchmarks.scratch import TRANSITION_RANK, USERS, Cost, Scratch, phases_of
 from python_jobs.commands.steps import REFRESH
 
 USUAL_UP_TO, PEERS_UP_TO = 1_000_000, 20_000_000
@@ -44,7 +44,7 @@ json.dump(client.query(sql).result_rows[0], open("result.json", "w"))
 
 def measure_size(size: Size, directory: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Make a size's data, run the pipeline and its steps over it, and the peers beside them."""
-    scratch = Scratch.make(directory)
+    scratch = Scratch.make(directory, programs=USERS)
     say(f"{size.name}: generating {size.interactions:,} interactions")
     scratch.name_load_time(LOADED_AT)
     scratch.python("-m", "benchmarks.generate", size.name)
@@ -104,7 +104,7 @@ def results_of(scratch: Scratch, *arguments: str) -> Any:
 
 def measure_startup(directory: Path) -> dict[str, Cost]:
     """Measure ``--help``, ``train`` on the sample, and the bare import of what it needs."""
-    scratch = Scratch.make(directory)
+    scratch = Scratch.make(directory, programs=USERS)
     for arguments in (("seed",), ("run",)):
         scratch.run("dbt", *arguments)
     scratch.run("python_jobs", "train")  # makes the MLflow store
@@ -113,7 +113,7 @@ def measure_startup(directory: Path) -> dict[str, Cost]:
         "`python_jobs --help`": scratch.run("python_jobs", "--help"),
         "`python_jobs train`": scratch.run("python_jobs", "train"),
         "– its start, in its own process": phases_of(scratch.training_metrics())["start"],
-        "bare import of the libraries": scratch.python("-c", importing),
+        "bare import of the libraries": scratch.run("python", "-c", importing),
     }
 
 

@@ -19,6 +19,11 @@ from typing import Any
 from python_jobs.progress import MEBIBYTE
 
 REPOSITORY = Path(__file__).parents[1]
+OURS = Path(sysconfig.get_path("scripts"))
+"""Where this Python's environment has its programs."""
+USERS = REPOSITORY / ".venv-bench/bin"
+"""Where an environment has them that holds what users install and nothing besides; `make bench`
+makes it. Some libraries look through all that is installed, developers' tools too."""
 PROJECT_FILES = ("dbt_project.yml", "selectors.yml", "models", "macros", "seeds", "tests/dbt")
 TRANSITION_RANK = 80
 """Rank at which transitions are fitted, and ALS once more beside them."""
@@ -35,9 +40,13 @@ class Scratch:
     directory: Path
     variables: dict[str, str] = field(default_factory=dict)
     """Of its commands' environment besides, such as where a server is."""
+    programs: Path = OURS
+    """Where dbt and python_jobs are."""
 
     @classmethod
-    def make(cls, directory: Path, variables: dict[str, str] | None = None) -> Scratch:
+    def make(
+        cls, directory: Path, variables: dict[str, str] | None = None, programs: Path = OURS
+    ) -> Scratch:
         """Make it anew."""
         shutil.rmtree(directory, ignore_errors=True)
         for name in PROJECT_FILES:
@@ -48,7 +57,7 @@ class Scratch:
             else:
                 shutil.copy(source, target)
         shutil.copy(REPOSITORY / "profiles.yml.example", directory / "profiles.yml")
-        return cls(directory, variables or {})
+        return cls(directory, variables or {}, programs)
 
     def name_load_time(self, column: str) -> None:
         """Set the var that says when a raw row was loaded."""
@@ -79,9 +88,9 @@ class Scratch:
         return whole, float(seconds)
 
     def run(self, program: str, *arguments: str) -> Cost:
-        """Measure a program of this Python's environment, dbt or python_jobs."""
-        scripts = Path(sysconfig.get_path("scripts"))
-        return self.python(str(scripts / program), *arguments)
+        """Measure dbt or python_jobs, or the Python beside them."""
+        command = [str(self.programs / program), *arguments]
+        return measured(command, self.directory, self.environment(), self.log)
 
     def python(self, *arguments: str) -> Cost:
         """Measure a program that this Python runs; what it prints goes to ``log``."""

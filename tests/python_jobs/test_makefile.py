@@ -12,7 +12,8 @@ from tests.python_jobs.conftest import REPOSITORY
 BUILT = (
     *("target/manifest.json", "logs/dbt.log", ".user.yml", ".venv/bin/python", "build/lib/x.py"),
     *("dataflix.egg-info/PKG-INFO", ".mypy_cache/x", ".pytest_cache/x", ".ruff_cache/x"),
-    *(".venv-superset/bin/python", ".hypothesis/x", "python_jobs/__pycache__/x.pyc"),
+    *(".venv-bench/bin/python", ".venv-superset/bin/python"),
+    *(".hypothesis/x", "python_jobs/__pycache__/x.pyc"),
 )
 DATA = (
     ".chdb/store/x",
