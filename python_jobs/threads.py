@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from math import ceil
 from pathlib import Path
-from threading import get_native_id
 from typing import TypeVar
 
 MACHINE = Path("/")
@@ -51,12 +50,9 @@ def giving_way(work: Callable[[], R]) -> R:
 
 def _give_way() -> None:
     if sys.platform == "linux":
-        thread = get_native_id()
         # A system that forbids it is only slower.
         with suppress(OSError):
-            os.setpriority(
-                os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
-            )
+            os.nice(NICENESS)
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
