@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from math import ceil
 from pathlib import Path
+from threading import Thread
 from typing import TypeVar
 
 MACHINE = Path("/")
@@ -42,17 +43,23 @@ def giving_way(work: Callable[[], R]) -> R:
     """Return what work returns; it is done on a thread that gives way to what is more urgent.
 
     Only Linux has threads of their own urgency, and lets nobody but root make a whole process as
-    urgent again as it was.
+    urgent again as it was. Threads that the work begins are as little urgent for good. Who is
+    interrupted does not wait for it.
     """
-    with ThreadPoolExecutor(1, initializer=_give_way) as aside:
-        return aside.submit(work).result()
+    done: Future[R] = Future()
 
+    def aside() -> None:
+        if sys.platform == "linux":
+            # A system that forbids it is only slower.
+            with suppress(OSError):
+                os.nice(NICENESS)
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
 
-def _give_way() -> None:
-    if sys.platform == "linux":
-        # A system that forbids it is only slower.
-        with suppress(OSError):
-            os.nice(NICENESS)
+    Thread(target=aside, daemon=True).start()
+    return done.result()
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MLFLOW = ("python_jobs.tracking.quiet_mlflow", "python_jobs.tracking.store")
 """What reaches it; what quiets it comes first."""
-IN_ADVANCE = ("chdb", "mlflow.store.tracking.sqlalchemy_store")
+ENGINE, STORE = "chdb", "mlflow.store.tracking.sqlalchemy_store"
 """What a command that waits loads besides: it does not know yet whether its database is the
 embedded one, and MLflow's store a file, as they usually are where a pipeline is in a hurry."""
 
@@ -126,7 +126,9 @@ def _asked(dbt: DbtOptions, modules: tuple[str, ...]) -> Iterator[tuple[Question
     question = Question(dbt)
     if question.waits:
         # dbt builds meanwhile, and is what the pipeline waits for.
-        giving_way(partial(_load, (*modules, *IN_ADVANCE)))
+        giving_way(partial(_load, (*modules, STORE)))
+        # It begins the threads of the queries to come.
+        _load((ENGINE,))
         question.wait()
     with shown_phases() as phases:
         yield question, phases

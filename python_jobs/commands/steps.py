@@ -138,6 +138,13 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
                         f"(exit code {code}); its reasons are above. All steps are done.",
                         "What was live before still is, and the marts are built on it.",
                     )
+                elif code < 0:
+                    raise StepError(
+                        1,
+                        f"Step {number} of {len(steps)} was killed (signal {-code}): {shown}. If "
+                        "nobody did that, the system did, as it does where memory runs out.",
+                        step.left(dbt),
+                    )
                 elif code:
                     raise StepError(
                         # Of dbt, 2 is any error that is not of one of its nodes.

@@ -90,7 +90,17 @@ def test_nothing_is_published_before_the_training(ran, step, steps):
     assert len(ran) == step
 
 
-@pytest.mark.parametrize("code", [1, 2, 130, -9])
+def test_a_step_that_was_killed_has_no_messages_to_look_for(ran):
+    ran.codes = {2: -9}
+    with pytest.raises(StepError, match=r"Step 2 of 3 was killed \(signal 9\)") as failed:
+        run_steps(REFRESH, KeptDbt(SERVER, {}))
+    assert failed.value.exit_code == 1
+    assert "memory" in failed.value.message
+    assert "messages are above" not in failed.value.message
+    assert f"`{MARTS}`" in failed.value.hint
+
+
+@pytest.mark.parametrize("code", [1, 2, 130])
 def test_a_training_that_failed_may_have_published(ran, code):
     said = _fail(ran, 2, code)
     assert "still current" not in str(said)

@@ -1,6 +1,7 @@
 """How many threads there are, by Linux, a container or a user, and which of them gives way."""
 
 import os
+import subprocess
 import sys
 import threading
 
@@ -99,3 +100,17 @@ def test_what_gives_way_does_so_alone():
 def test_what_gives_way_fails_as_it_would_have():
     with pytest.raises(ZeroDivisionError):
         giving_way(lambda: 1 / 0)
+
+
+def test_an_interrupt_does_not_wait_for_what_gives_way():
+    """A SIGTERM while libraries load, which takes seconds."""
+    program = (
+        "import os, signal, threading, time\n"
+        "from python_jobs.threads import giving_way\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))\n"
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()\n"
+        "giving_way(lambda: time.sleep(60))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], timeout=30, capture_output=True)
+    assert ended.returncode
+    assert b"KeyboardInterrupt" in ended.stderr
