@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
@@ -193,8 +194,20 @@ def teller(lines: TextIO) -> Tell:
     return tell
 
 
+def cut_short(*_: object) -> None:
+    """Interrupt dbt, and have nothing on the screen of it: whoever interrupts tells of it.
+
+    Where dbt has not come to its nodes yet, it takes an interrupt for an error of its own, and
+    prints a traceback.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Read the project, and obey until stdin ends."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, cut_short)
     tell = teller(sys.stdout)
     # What dbt or a plugin prints must not get between the lines.
     with redirect_stdout(sys.stderr):

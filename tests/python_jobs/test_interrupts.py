@@ -174,3 +174,20 @@ def test_dbt_does_not_go_on_building_after_its_pipeline_was_ended(built_project,
     assert "OK created sql table model `analytics`.`mart_dataset`" not in log.read_text(
         encoding="utf-8"
     )
+
+
+def test_dbt_shows_no_traceback_where_it_is_cut_short_before_its_nodes():
+    program = (
+        "import os, signal, sys, time, traceback\n"
+        "from python_jobs.dbt.answers import cut_short\n"
+        "signal.signal(signal.SIGINT, cut_short)\n"
+        "print('on the screen', file=sys.stderr)\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    traceback.print_exc()\n"
+        "    print('interrupted')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], timeout=30, capture_output=True)
+    assert (ended.stdout, ended.stderr) == (b"interrupted\n", b"on the screen\n")
