@@ -41,7 +41,7 @@ def main() -> None:
             sys.exit(f"There is no {USERS}: run make bench, which makes it.")
         measure(options.sizes or ["1m", "20m"], RESULTS)
     if not RESULTS.exists():
-        sys.exit("There are no results to render yet: run python -m benchmarks.")
+        sys.exit("There are no results to render yet: run make bench.")
     PAGE.write_text(render(json.loads(RESULTS.read_text())))
 
 

@@ -127,7 +127,7 @@ def _asked(dbt: DbtOptions, modules: tuple[str, ...]) -> Iterator[tuple[Question
     if question.waits:
         # dbt builds meanwhile, and is what the pipeline waits for.
         giving_way(partial(_load, (*modules, STORE)))
-        # It begins the threads of the queries to come.
+        # Not there: it begins threads of its own, and queries are as urgent as ever.
         _load((ENGINE,))
         question.wait()
     with shown_phases() as phases:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -58,6 +59,7 @@ class RefusedStepError(StepError):
     word = "Refused"
 
 
+OUT_OF_MEMORY = " If nobody killed it, the system did, as it does where memory runs out."
 UNTOUCHED = "No training had begun: what was published before is still current."
 SEED = Step("dbt", ["seed"], UNTOUCHED)
 BUILD = Step("dbt", ["build", "--selector", "before_training"], UNTOUCHED)
@@ -141,8 +143,8 @@ def run_steps(steps: Sequence[Step], kept: KeptDbt) -> None:
                 elif code < 0:
                     raise StepError(
                         1,
-                        f"Step {number} of {len(steps)} was killed (signal {-code}): {shown}. If "
-                        "nobody did that, the system did, as it does where memory runs out.",
+                        f"Step {number} of {len(steps)} was ended by signal {-code}: {shown}."
+                        + (OUT_OF_MEMORY if -code == signal.SIGKILL else ""),
                         step.left(dbt),
                     )
                 elif code:
