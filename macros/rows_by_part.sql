@@ -1,6 +1,7 @@
 {% macro rows_by_part(source, newest, has_parts, kept) -%}
     {%- set table = graph.sources['source.dataflix.dataflix.' ~ source] -%}
     select
+        {{ as_literal(source) }} as source,
         dataflix_part || ' part' as part,
         toString(count()) || ' rows' as row_count,
         toString(sum(dataflix_hash)) || ' hash' as row_hash,

@@ -19,12 +19,20 @@
         ~ ") order by made_from = 'all events' desc limit 1 by user_id, movie_id" -%}
     {%- do run_query('create table ' ~ touched ~ create ~ pairs) -%}
     {%- do run_query('drop table ' ~ loaded) -%}
-    {%- set pair_count = run_query('select count() from ' ~ touched).rows[0][0] | int -%}
-    {%- if pair_count > before.row_count / 4 + 10000 -%}
+    {%- set query -%}
+        select
+            count() as pairs,
+            countIf(had_row) as old_rows,
+            countIf(made_from = 'two rows') as merged,
+            countIf(made_from = 'all events') as made_anew
+        from {{ touched }}
+    {%- endset -%}
+    {%- set counts = dict(run_query(query).rows[0].items()) -%}
+    {%- if counts.pairs > before.row_count / 4 + 10000 -%}
         {%- do run_query('drop table ' ~ touched) -%}
         {{ return(none) }}
     {%- endif -%}
     {%- do tell('{}: {:,} pairs touched since the last build are built again.'
-        .format(this.identifier, pair_count)) -%}
-    {{ return(touched) }}
+        .format(this.identifier, counts.pairs | int)) -%}
+    {{ return(dict(counts, table=touched)) }}
 {% endmacro %}
