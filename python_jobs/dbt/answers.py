@@ -226,3 +226,6 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    finally:
+        # What is left is the system's to take back.
+        gc.freeze()
