@@ -1,6 +1,8 @@
+{#- The interactions are sorted by user: each user's are added up as they come. -#}
 {{
     config(
         order_by='user_id',
+        query_settings={'optimize_aggregation_in_order': 1},
     )
 }}
 

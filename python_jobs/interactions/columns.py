@@ -165,6 +165,9 @@ class Columns:
             raise rebuilt(self.mart)
 
     def _count_bad(self, users: NDArray[np.uint64], scores: NDArray[np.float32]) -> None:
+        # Not a number is the least and the greatest of all.
+        if scores.size and scores.min() > 0 and scores.max() < np.inf:
+            return
         weights, cells = np.nonzero(~(np.isfinite(scores) & (scores > 0)))
         if cells.size and not self.bad_scores:
             score = scores[weights[0], cells[0]]

@@ -1,4 +1,4 @@
-"""The compiled loops that put cells into their rows, in whatever order they come."""
+"""The compiled loops that put cells into rows and columns, in whatever order they come."""
 
 from __future__ import annotations
 
@@ -11,6 +11,33 @@ Ids = NDArray[np.uint64]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Scores = NDArray[np.float32]
+
+
+@compiled(
+    "i8(Array(u8, 1, 'C', readonly=True), Array(u8, 1, 'C', readonly=True), "
+    "Array(i4, 1, 'C', readonly=True), i4[::1])"
+)
+def find(movies: Ids, movie_ids: Ids, table: Ints, positions: Ints) -> int:
+    """Fill in where each movie is among the ascending ids; return how many were found.
+
+    It stops at the first that is none of them. ``table`` has the position of every id, -1 where
+    there is none; where it is empty, ids are searched for.
+    """
+    # Compared with a signed number, an id would become a float, which has no room for all of them.
+    ids = np.uint64(table.size)
+    for cell in range(movies.size):
+        movie = movies[cell]
+        position = -1
+        if movie < ids:
+            position = table[movie]
+        elif ids == 0:
+            at = np.searchsorted(movie_ids, movie)
+            if at < movie_ids.size and movie_ids[at] == movie:
+                position = at
+        if position < 0:
+            return cell
+        positions[cell] = position
+    return movies.size
 
 
 @compiled(
