@@ -11,8 +11,8 @@
         )
     {%- endset -%}
     {%- set merged = sql | replace(relation_of('int_user_movie_interactions'), two_rows) -%}
-    {#- The old parts are linked and not copied. Nobody reads this table before the exchange. -#}
-    {#- It asks what types the query's columns have; the fewer views that reads, the faster. -#}
+    {#- The old parts are linked and not copied. Nobody reads this table before the exchange. The
+    types of the query's columns are asked here, and known sooner the fewer views it reads. -#}
     {%- do clickhouse__create_empty_table(false, relation, merged, true) -%}
     {%- if touched.old_rows > 0 -%}
         {#- A merge that began on them would hold up the deletion until it is through. -#}

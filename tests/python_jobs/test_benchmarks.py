@@ -47,9 +47,9 @@ def test_generated_interactions_are_the_same_for_any_block_size_and_shaped_as_pr
                 group by user_id, genres
             )
         select
-            (select groupBitXor(cityHash64(*)) from ratings),
-            (select groupBitXor(cityHash64(*)) from ({other_blocks})),
-            (select groupBitXor(cityHash64(*)) from (({") union all (".join(pieces)}))),
+            (select groupBitXor(cityHash64(tuple(*))) from ratings),
+            (select groupBitXor(cityHash64(tuple(*))) from ({other_blocks})),
+            (select groupBitXor(cityHash64(tuple(*))) from (({") union all (".join(pieces)}))),
             (select count() from ratings),
             (select uniqExact(user_id, movie_id) from ratings),
             (select (uniqExact(user_id), min(user_id), max(user_id)) from ratings),

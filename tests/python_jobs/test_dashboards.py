@@ -208,7 +208,7 @@ def test_the_snapshot_has_the_marts_and_nothing_else(
     [[database, names]] = copy.query(found)
     assert database == "analytics"
     assert [database, names] in project.query(found)
-    mart = "select count(), sum(cityHash64(*)) from analytics.mart_user_history"
+    mart = "select count(), sum(cityHash64(tuple(*))) from analytics.mart_user_history"
     assert copy.query(mart) == project.query(mart)
 
 

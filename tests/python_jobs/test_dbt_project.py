@@ -323,7 +323,9 @@ def test_a_database_that_cannot_be_opened_is_explained(
 def test_the_mart_spills_in_place_of_growing(built_project: Project, warehouse: Any) -> None:
     ran = built_project.directory / "target/run/dataflix/models/marts/mart_user_movie_matrix.sql"
     assert "max_bytes_before_external_group_by=2000000000" in ran.read_text().replace(" ", "")
-    rows = "select count(), groupBitXor(cityHash64(*)) from staging.int_user_movie_interactions"
+    rows = (
+        "select count(), groupBitXor(cityHash64(tuple(*))) from staging.int_user_movie_interactions"
+    )
     spilled = "select sum(value) from system.events where event = 'ExternalAggregationWritePart'"
     # The sample is too small for ClickHouse to think of it by itself.
     small = {"group_by_two_level_threshold": 1, "max_bytes_before_external_group_by": 1}

@@ -50,10 +50,10 @@ select
 """
 UNCHANGED = """
 select
-    (select (count(), sum(cityHash64(*))) from analytics.mart_user_movie_matrix),
-    (select (count(), sum(cityHash64(*))) from analytics.mart_users),
-    (select (count(), sum(cityHash64(*))) from analytics.mart_ratings_aggregated),
-    (select (count(), sum(cityHash64(*))) from raw.ratings)
+    (select (count(), sum(cityHash64(tuple(*)))) from analytics.mart_user_movie_matrix),
+    (select (count(), sum(cityHash64(tuple(*)))) from analytics.mart_users),
+    (select (count(), sum(cityHash64(tuple(*)))) from analytics.mart_ratings_aggregated),
+    (select (count(), sum(cityHash64(tuple(*)))) from raw.ratings)
 """
 RUNS = "select run_id, model_version from ml.training_runs order by published_at"
 SHOWN = "select distinct model_version from analytics.mart_user_recommendations"

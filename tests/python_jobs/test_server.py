@@ -296,7 +296,7 @@ def test_a_reset_wants_the_databases_name_and_takes_no_more_rights(recommended, 
 def test_touched_pairs_are_rebuilt_with_the_rights_of_the_page(served, server):
     told = {"raw_ratings": "dated", "raw_watched_movies": "nothing", "raw_loaded_at": "loaded"}
     run = ["dbt", "run", "--select", "+mart_user_movie_matrix", "--vars", json.dumps(told)]
-    rows = "count(), sum(cityHash64(user_id, movie_id, rating, watch_count, last_interacted_at))"
+    rows = "count(), sum(cityHash64((user_id, movie_id, rating, watch_count, last_interacted_at)))"
     loads = (
         "create table raw.dated engine = MergeTree order by user_id as "
         "select *, toDate('2020-01-01') as loaded from raw.ratings",
