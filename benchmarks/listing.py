@@ -105,9 +105,7 @@ def judged(W: NDArray[np.float32], H: NDArray[np.float32], new: csr_matrix) -> E
     nothing = csr_matrix(
         (np.empty(0, np.float32), (np.empty(0, int), np.empty(0, int))), test.shape
     )
-    split = Holdout(
-        train=nothing, train_timestamps=np.empty(0, np.int64), test=test, protocol="random"
-    )
+    split = Holdout(train=nothing, timestamps=np.empty(0, np.int64), test=test, protocol="random")
     users = np.flatnonzero(np.diff(test.indptr))
     lists, _ = top_n(np.ascontiguousarray(W[users]), H, nothing[users], 10)
     return evaluate_lists(lists, split)

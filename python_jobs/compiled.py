@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 import numba
+from numba import types
 
 from python_jobs.threads import thread_count
 
@@ -18,6 +19,10 @@ FOR_KERNELS: tuple[Literal["C", "A", "W"], ...] = ("C", "A", "W")
 """What an array must be: numba compiles once more for what is strided, unaligned or read-only."""
 READ_ONLY: tuple[Literal["C", "A"], ...] = ("C", "A")
 """The same for what a loop takes read-only, as what another task has made is."""
+LONGS, INTS, FLOATS = (
+    types.Array(of, 1, "C", readonly=True) for of in (types.int64, types.int32, types.float32)
+)
+"""What is only read may be read-only: it may be what another task has made."""
 USERS_PER_SPAN = 128
 """Few enough to share the cache and to level out heavy users, many enough to pay for a call."""
 

@@ -46,20 +46,29 @@ def giving_way(work: Callable[[], R]) -> R:
     urgent again as it was. Threads that the work begins are as little urgent for good. Who is
     interrupted does not wait for it.
     """
-    done: Future[R] = Future()
 
-    def aside() -> None:
+    def nice() -> R:
         if sys.platform == "linux":
             # A system that forbids it is only slower.
             with suppress(OSError):
                 os.nice(NICENESS)
+        return work()
+
+    return beside(nice).result()
+
+
+def beside(work: Callable[[], R]) -> Future[R]:
+    """Begin work on a thread of its own, for which neither an interrupt nor the process waits."""
+    done: Future[R] = Future()
+
+    def finish() -> None:
         try:
             done.set_result(work())
         except BaseException as error:
             done.set_exception(error)
 
-    Thread(target=aside, daemon=True).start()
-    return done.result()
+    Thread(target=finish, daemon=True).start()
+    return done
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

@@ -131,7 +131,7 @@ def split_part(part: Interactions, watched_weight: float | None) -> Holdout:
 
 def weighed_train(holdout: Holdout, settings: Settings) -> csr_matrix:
     """Return the scores of the training part as they are fitted."""
-    return weigh(holdout.train, holdout.train_timestamps, settings)
+    return weigh(holdout.train, holdout.times_for(settings), settings)
 
 
 def size_of_train(holdout: Holdout) -> Size:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from python_jobs.evaluation.baselines import most_popular, pure_svd
 from python_jobs.evaluation.holdout import Holdout
-from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, Judge
+from python_jobs.evaluation.list_metrics import LENGTH, Evaluation, Judge, accuracy_of
 from python_jobs.model.pasts import latest_pasts
 from python_jobs.model.settings import Settings, choose_rank
 from python_jobs.model.stacked import fit as fit_model
@@ -19,11 +18,10 @@ from python_jobs.model.stacked import stacked_users
 from python_jobs.model.warm_start import Start
 from python_jobs.ranking.top_n import top_n
 from python_jobs.ranking.variety import Variety
+from python_jobs.threads import beside, one_blas_thread
 
 HEADLINE = "ndcg_at_10"
 """The metric that the gate, the baselines' test and the tables go by."""
-
-Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,8 @@ class Assessment:
     kept."""
     P: NDArray[np.float32] | None = None
     """What its transitions are made from; None where there are none."""
-    started_at: Evaluation | None = None
-    """Where the fit goes on from other factors, what these were worth; None where it does not."""
+    started_at: float | None = None
+    """Where the fit goes on from other factors, NDCG@10 of these; None where it does not."""
 
     def metrics(self) -> dict[str, float]:
         """Return everything flat, the baselines' metrics under ``<baseline>_<metric>``."""
@@ -76,34 +74,43 @@ def assess(
     start
         Factors to go on from, which have not seen what is held out; None to start afresh.
     """
-    rank = choose_rank(*holdout.train.shape, max(settings.ranks))
-    baselines: dict[str, Callable[[csr_matrix], Factors]] = {
-        "popularity": most_popular,
-        "puresvd": lambda train: pure_svd(train, rank),
-    }
-    fitted = fit_model(holdout.train, holdout.train_timestamps, settings, start=start)
     judge = Judge(holdout, genres)
-    return Assessment(
-        model=_judged(judge, fitted.W, fitted.H, settings.diversity),
-        baselines={name: _judged(judge, *fit(holdout.train)) for name, fit in baselines.items()},
-        H=fitted.H,
-        P=fitted.P,
-        started_at=None
-        if start is None or fitted.began is None
-        else _evaluate_start(start, fitted.began, settings, judge),
-    )
+    # Threads that end at different times would leave BLAS with one another's number of them.
+    with one_blas_thread():
+        # Both have stretches that keep one core busy.
+        baselines = beside(lambda: _baselines(judge, max(settings.ranks)))
+        times = holdout.times_for(settings)
+        fitted = fit_model(holdout.train, times, settings, start=start)
+        return Assessment(
+            model=_judged(judge, fitted.W, fitted.H, settings.diversity),
+            H=fitted.H,
+            P=fitted.P,
+            started_at=None
+            if start is None or fitted.began is None
+            else _headline_of_start(start, fitted.began, settings, judge),
+            baselines=baselines.result(),
+        )
 
 
-def _evaluate_start(
+def _baselines(judge: Judge, rank: int) -> dict[str, Evaluation]:
+    train = judge.holdout.train
+    return {
+        "popularity": _judged(judge, *most_popular(train)),
+        "puresvd": _judged(judge, *pure_svd(train, choose_rank(*train.shape, rank))),
+    }
+
+
+def _headline_of_start(
     start: Start, W: NDArray[np.float32], settings: Settings, judge: Judge
-) -> Evaluation:
+) -> float:
     """Judge factors as they are, NMF's W of users folded in by the training part."""
-    if start.P is None:
-        return _judged(judge, W, start.H, settings.diversity)
-    train, timestamps = judge.holdout.train, judge.holdout.train_timestamps
-    V = latest_pasts(train, timestamps, settings) @ start.P
-    both = stacked_users(W, start.H, V, start.Q, settings)
-    return _judged(judge, both, np.vstack([start.H, start.Q]), settings.diversity)
+    H = start.H
+    if start.P is not None:
+        train, timestamps = judge.holdout.train, judge.holdout.times_for(settings)
+        V = latest_pasts(train, timestamps, settings) @ start.P
+        W, H = stacked_users(W, H, V, start.Q, settings), np.vstack([H, start.Q])
+    lists = _lists(judge, W, H, settings.diversity)
+    return float(accuracy_of(lists, judge.holdout.test, judge.users)[HEADLINE].mean())
 
 
 def evaluate_factors(
@@ -132,14 +139,19 @@ def evaluate_factors(
 def _judged(
     judge: Judge, W: NDArray[np.float32], H: NDArray[np.float32], diversity: float = 0.0
 ) -> Evaluation:
+    return judge.evaluate(_lists(judge, W, H, diversity))
+
+
+def _lists(
+    judge: Judge, W: NDArray[np.float32], H: NDArray[np.float32], diversity: float
+) -> NDArray[np.int32]:
     variety = Variety.of(diversity, judge.genres)
-    lists, _ = top_n(np.ascontiguousarray(W[judge.users]), H, judge.seen, LENGTH, variety)
-    return judge.evaluate(lists)
+    return top_n(np.ascontiguousarray(W[judge.users]), H, judge.seen, LENGTH, variety)[0]
 
 
 def evaluate_settings(
     settings: Settings, holdout: Holdout, genres: csr_matrix | None = None
 ) -> Evaluation:
     """Fit the settings on the training part, and judge their lists on the rest."""
-    fitted = fit_model(holdout.train, holdout.train_timestamps, settings)
+    fitted = fit_model(holdout.train, holdout.times_for(settings), settings)
     return evaluate_factors(fitted.W, fitted.H, holdout, genres, settings.diversity)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 Doubles = NDArray[np.float64]
 GramTimes = Callable[[Doubles], Doubles]
 
-VECTORS_BESIDE, VECTORS_FOR_EACH = 20, 4
+VECTORS_BESIDE, VECTORS_FOR_EACH = 14, 4
 """How many vectors ARPACK keeps, beside so many for each wanted one: with k = 10 and 20 million
-interactions, half as many products as with its own choice."""
-EIGEN_TOLERANCE = 1e-10
-"""Relative accuracy of the eigenvalues. Factors are float32, which is far less."""
+interactions, half as many products as with its own choice. With 4 fewer it has to begin again."""
+EIGEN_TOLERANCE = 1e-8
+"""Relative accuracy of the eigenvalues. Factors are float32, which is less."""
 PARTS = 8
 """Parts of the users whose sums are made side by side, at most."""
 CELLS_PER_PART = 1 << 17

@@ -102,7 +102,8 @@ def judge(
         return Verdict()
     assessment, champion_ndcg = measured.assessment, measured.champion_ndcg
     ndcg = assessment.model.metrics[HEADLINE]
-    words = "the factors it started from" if assessment.started_at else "the champion's settings"
+    started = assessment.started_at is not None
+    words = "the factors it started from" if started else "the champion's settings"
     reasons = (
         *shrunk(champion.size, size, limits.max_shrink),
         *_worse(ndcg, champion, champion_ndcg, words, limits),

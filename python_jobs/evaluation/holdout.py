@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +15,8 @@ from python_jobs.errors import UserError
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+    from python_jobs.model.settings import Settings
+
 Protocol = Literal["temporal", "random"]
 
 TEMPORAL_FRACTION = 0.2
@@ -22,6 +25,7 @@ RANDOM_FRACTION = 0.25
 """Share of a user's interactions that the random protocol holds out."""
 USERS_PER_SPAN = 4_096
 """Users that are split at a time, by one thread."""
+NO_TIMES = np.empty(0, np.int64)
 MIN_INTERACTIONS = 5
 """Users with fewer interactions are not held out by the temporal protocol."""
 
@@ -38,11 +42,36 @@ class Holdout:
     """What may be learned from, float32 CSR, users × movies, sorted indices."""
     test: csr_matrix
     """What was held out, the same."""
-    train_timestamps: NDArray[np.int64]
-    """Last interaction of each stored cell of ``train``, in the order of ``train.data``, so that
-    the training part can be split again."""
+    timestamps: NDArray[np.int64]
+    """Last interaction of each stored cell of the whole, in its order."""
     protocol: Protocol
     """How the split was made."""
+
+    @cached_property
+    def train_timestamps(self) -> NDArray[np.int64]:
+        """Last interaction of each stored cell of ``train``, in the order of ``train.data``.
+
+        So that the training part can be split again; few fits look at it, and it is not small.
+        """
+        from python_jobs.compiled import over_users
+        from python_jobs.evaluation.holdout_kernel import keep_times
+
+        train, test = self.train, self.test
+        times = np.empty(train.nnz, np.int64)
+        starts, test_starts = (part.indptr.astype(np.int64, copy=False) for part in (train, test))
+
+        def keep(users: slice) -> None:
+            rows = slice(users.start, users.stop + 1)
+            keep_times(
+                starts[rows], test_starts[rows], train.indices, test.indices, self.timestamps, times
+            )
+
+        over_users(keep, train.shape[0])
+        return times
+
+    def times_for(self, settings: Settings) -> NDArray[np.int64]:
+        """Return the same for a fit on ``train``; nothing where the settings do not look at it."""
+        return self.train_timestamps if settings.use_times else NO_TIMES
 
 
 def hold_out(
@@ -130,16 +159,13 @@ def _split(
 
     # Numbers from 0: their bits are in the order of the numbers.
     whole = keys.view(np.int32) if keys.dtype == np.float32 else keys
-    indptr, ordered, times = (
-        np.require(each, np.int64, READ_ONLY) for each in (matrix.indptr, whole, timestamps)
-    )
+    indptr, ordered = (np.require(each, np.int64, READ_ONLY) for each in (matrix.indptr, whole))
     indices = np.require(matrix.indices, np.int32, READ_ONLY)
     data = np.require(matrix.data, np.float32, READ_ONLY)
     test_indptr = np.append(0, np.cumsum(held_out))
     train_indptr = indptr - test_indptr
     train, train_indices = (np.empty(train_indptr[-1], of) for of in (np.float32, np.int32))
     test, test_indices = (np.empty(test_indptr[-1], of) for of in (np.float32, np.int32))
-    train_times = np.empty(train_indptr[-1], np.int64)
 
     def split(users: slice) -> None:
         rows = slice(users.start, users.stop + 1)
@@ -148,13 +174,11 @@ def _split(
             train_indptr[rows],
             test_indptr[rows],
             ordered,
-            times,
             held_out[users],
             indices,
             data,
             train_indices,
             train,
-            train_times,
             test_indices,
             test,
         )
@@ -166,7 +190,7 @@ def _split(
     return Holdout(
         train=_part(train, train_indices, train_indptr, matrix),
         test=_part(test, test_indices, test_indptr, matrix),
-        train_timestamps=train_times,
+        timestamps=np.require(timestamps, np.int64, READ_ONLY),
         protocol=protocol,
     )
 

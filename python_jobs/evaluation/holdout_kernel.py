@@ -6,16 +6,11 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from python_jobs.compiled import compiled
+from python_jobs.compiled import FLOATS, INTS, LONGS, compiled
 
 Offsets = NDArray[np.int64]
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
-
-LONGS, INTS, FLOATS = (
-    types.Array(of, 1, "C", readonly=True) for of in (types.int64, types.int32, types.float32)
-)
-"""What is only read may be read-only: it may be what another task has made."""
 
 
 @compiled()
@@ -45,16 +40,14 @@ def nth(keys: Offsets, count: int, n: int) -> np.int64:
 
 @compiled(
     types.void(
-        *(LONGS, LONGS, LONGS, LONGS, LONGS, LONGS, INTS, FLOATS),
-        *(types.int32[::1], types.float32[::1], types.int64[::1]),
-        *(types.int32[::1], types.float32[::1]),
+        *(LONGS, LONGS, LONGS, LONGS, LONGS, INTS, FLOATS),
+        *(types.int32[::1], types.float32[::1], types.int32[::1], types.float32[::1]),
     )
 )
 def split_users(
     indptr: Offsets, train_indptr: Offsets, test_indptr: Offsets, all_keys: Offsets,
-    all_times: Offsets, held_out: Offsets, indices: Ints, data: Floats,
-    train_indices: Ints, train_data: Floats, train_times: Offsets,
-    test_indices: Ints, test_data: Floats,
+    held_out: Offsets, indices: Ints, data: Floats,
+    train_indices: Ints, train_data: Floats, test_indices: Ints, test_data: Floats,
 ) -> None:  # fmt: skip
     """Fill the two parts of some users' cells; the three ``indptr`` and ``held_out`` are theirs.
 
@@ -82,8 +75,24 @@ def split_users(
             if not held_out[u] or key < bound or (equal and room > 0):
                 room -= equal
                 train_indices[a], train_data[a] = indices[c], data[c]
-                train_times[a] = all_times[c]
                 a += 1
             else:
                 test_indices[b], test_data[b] = indices[c], data[c]
                 b += 1
+
+
+@compiled(types.void(LONGS, LONGS, INTS, INTS, LONGS, types.int64[::1]))
+def keep_times(
+    train_indptr: Offsets, test_indptr: Offsets, train_indices: Ints, test_indices: Ints,
+    all_times: Offsets, train_times: Offsets,
+) -> None:  # fmt: skip
+    """Fill in the times of the training cells of some users, whose rows the ``indptr`` are.
+
+    A user's cells were sorted by movie before the split, and are in both parts.
+    """
+    for u in range(train_indptr.size - 1):
+        b, last = test_indptr[u], test_indptr[u + 1]
+        for a in range(train_indptr[u], train_indptr[u + 1]):
+            while b < last and test_indices[b] < train_indices[a]:
+                b += 1
+            train_times[a] = all_times[a + b]

@@ -93,8 +93,8 @@ class InMemory:
         if holdout is None:
             return None
         assessment = assess(holdout, settings, genres, start)
-        if assessment.started_at:
-            return Measured(assessment, assessment.started_at.metrics[HEADLINE])
+        if assessment.started_at is not None:
+            return Measured(assessment, assessment.started_at)
         if champion is None or champion == settings:
             return Measured(assessment, None)
         if champion.watched_weight != settings.watched_weight:

@@ -18,7 +18,7 @@ from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 from numpy.typing import NDArray
 
-from python_jobs.compiled import compiled
+from python_jobs.compiled import FLOATS, INTS, LONGS, compiled
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -28,12 +28,6 @@ WIDTH = 16
 """Numbers of a vector: 64 bytes, which is a line of the cache, and one or two registers."""
 ROWS = 128
 """Rows that descend together: with k = 80 their factors still fit the first-level cache."""
-
-
-OFFSETS, INTS, FLOATS = (
-    types.Array(of, 1, "C", readonly=True) for of in (types.int64, types.int32, types.float32)
-)
-"""What is only read may be read-only: it may be what another task has made."""
 FACTORS = types.float32[:, ::1]
 
 
@@ -108,7 +102,7 @@ def plus_times(typing: Any, lanes: Any, factor: Any, others: Any) -> Any:  # noq
     return LANES(LANES, types.float32, LANES), generate
 
 
-@compiled(types.void(OFFSETS, INTS, FLOATS, FACTORS, FACTORS))
+@compiled(types.void(LONGS, INTS, FLOATS, FACTORS, FACTORS))
 def add_up_users(
     indptr: Offsets, indices: Ints, data: Floats, movies: Floats, sums: Floats
 ) -> None:
@@ -126,7 +120,7 @@ def add_up_users(
             store(sums, u * units + unit, total)
 
 
-@compiled(types.void(OFFSETS, INTS, FLOATS, FACTORS, FACTORS))
+@compiled(types.void(LONGS, INTS, FLOATS, FACTORS, FACTORS))
 def add_up_movies(
     indptr: Offsets, indices: Ints, data: Floats, users: Floats, sums: Floats
 ) -> None:
@@ -140,7 +134,7 @@ def add_up_movies(
                 store(sums, at, plus_times(load(sums, at), data[c], theirs))
 
 
-@compiled(types.void(OFFSETS, INTS, types.int64, types.int64, types.int64[::1], types.int64[::1]))
+@compiled(types.void(LONGS, INTS, types.int64, types.int64, types.int64[::1], types.int64[::1]))
 def find_cells(
     indptr: Offsets, indices: Ints, first: int, after: int, begin: Offsets, counts: Offsets
 ) -> None:
@@ -155,7 +149,7 @@ def find_cells(
         counts[u] = c - begin[u]
 
 
-@compiled(types.void(OFFSETS, OFFSETS, INTS, FLOATS, types.int32[::1], types.float32[::1]))
+@compiled(types.void(LONGS, LONGS, INTS, FLOATS, types.int32[::1], types.float32[::1]))
 def copy_cells(
     begin: Offsets, indptr: Offsets, indices: Ints, data: Floats, to: Ints, values: Floats
 ) -> None:

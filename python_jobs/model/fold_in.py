@@ -48,12 +48,14 @@ def fold_in(rows: csr_matrix, H: NDArray[np.float32], settings: Settings) -> NDA
 
 def nearest(rows: csr_matrix, H: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
     """Return the W, rows × k, whose product with H is nearest to the rows, each on its own."""
-    from python_jobs.compiled import over_users
-    from python_jobs.model.fold_in_kernel import fold_in_users
+    from python_jobs.compiled import READ_ONLY, over_users
+    from python_jobs.model.fold_in_kernel import add_up_targets, fold_in_users
 
     tall = H.astype(np.float64)
-    # In rows of movies: SciPy would make a copy of that for every span.
-    wide = np.ascontiguousarray(tall.T)
+    movies = np.ascontiguousarray(tall.T)
+    indptr = np.require(rows.indptr, np.int64, READ_ONLY)
+    indices = np.require(rows.indices, np.int32, READ_ONLY)
+    data = np.require(rows.data, np.float32, READ_ONLY)
     W = np.empty((rows.shape[0], H.shape[0]), np.float32)
     with one_blas_thread():
         gram = tall @ tall.T
@@ -61,8 +63,8 @@ def nearest(rows: csr_matrix, H: NDArray[np.float32], alpha: float) -> NDArray[n
     gram[np.diag_indices_from(gram)] += alpha * H.shape[1]
 
     def solve(span: slice) -> None:
-        targets = np.ascontiguousarray(rows[span] @ wide)
-        found = np.zeros_like(targets)
+        targets, found = np.zeros((2, span.stop - span.start, H.shape[0]))
+        add_up_targets(indptr[span.start : span.stop + 1], indices, data, movies, targets)
         fold_in_users(found, gram, targets, FOLD_IN_ITERATIONS, FOLD_IN_TOLERANCE)
         W[span] = found
 

@@ -1,13 +1,29 @@
-"""The compiled loop behind folding in: coordinate descent for one user after the other."""
+"""The compiled loops behind folding in: coordinate descent for one user after the other."""
 
 from __future__ import annotations
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
-from python_jobs.compiled import compiled
+from python_jobs.compiled import FLOATS, INTS, LONGS, compiled
 
 Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Offsets = NDArray[np.int64]
+
+
+@compiled(types.void(LONGS, INTS, FLOATS, types.float64[:, ::1], types.float64[:, ::1]))
+def add_up_targets(
+    indptr: Offsets, indices: Ints, data: Floats, movies: Doubles, targets: Doubles
+) -> None:
+    """Add the product of some users' cells and movie factors, movies × k, to targets, users × k."""
+    for u in range(targets.shape[0]):
+        for c in range(indptr[u], indptr[u + 1]):
+            score, movie = np.float64(data[c]), indices[c]
+            for f in range(targets.shape[1]):
+                targets[u, f] += score * movies[movie, f]
 
 
 @compiled("void(f8[:, ::1], f8[:, ::1], f8[:, ::1], i8, f8)")

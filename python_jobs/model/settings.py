@@ -176,6 +176,11 @@ class Settings:
         """Upper bound of each member's rank."""
         return self.ensemble_ranks or (self.max_components,)
 
+    @property
+    def use_times(self) -> bool:
+        """Whether a fit depends on when interactions were."""
+        return bool(self.recency or self.transition_rank)
+
 
 def choose_rank(users: int, movies: int, max_components: int) -> int:
     """Return the rank of a users × movies factorisation: below both sides, and at least 1.

@@ -47,7 +47,8 @@ def fit(
     matrix
         Scores as they are, float32 CSR with sorted indices, users × movies, all positive.
     timestamps
-        Last interaction of each stored cell, in the order of ``matrix.data``.
+        Last interaction of each stored cell, in the order of ``matrix.data``; looked at only where
+        ``settings.use_times``.
     settings
         All of them count. Without transitions it is NMF, to the bit.
     on_step

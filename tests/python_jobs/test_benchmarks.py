@@ -204,7 +204,7 @@ def test_the_directed_ridge_says_what_comes_next():
     times = np.concatenate([np.arange(len(row)) for row in rows])
     ones = np.ones(users.size, np.float32)
     train = csr_matrix((ones, (users, np.concatenate(rows))), shape=(len(rows), 4))
-    split = Holdout(train, train, times, "temporal")
+    split = Holdout(train, csr_matrix(train.shape), times, "temporal")
     params = {"transition_shrinkage": 1e-6, "transition_long_share": 0.0}
     scores = ridge_scores(split, {**params, "transition_horizon": 1.0})
     np.testing.assert_allclose(scores[-2:], [[0, 1, 0, 0], [0, 0, 1, 0]], atol=1e-4)
