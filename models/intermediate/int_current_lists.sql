@@ -52,7 +52,7 @@ of_all as (
 
 of_current_run as (
 
-    -- With a set, unlike with a join, the lists of other runs are not read.
+    -- With a value, unlike with a join, the lists of other runs are not read.
     select
         *,
         movie_id in (
@@ -61,7 +61,7 @@ of_current_run as (
             where recommendable_movies.country = ''
         ) as is_shown_everywhere
     from recommendations
-    where run_id in (select current_run.run_id from current_run)
+    where run_id = assumeNotNull((select of_all.values_of_run.1 from of_all))
 
 ),
 

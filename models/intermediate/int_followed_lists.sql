@@ -22,12 +22,10 @@ taken for a whole one. -#}
 
 with
 
-publications as (
+to_follow as (
 
-    select
-        published_at,
-        run_id,
-        cityHash64(published_at, run_id) as publication
+    -- One value, which is worked out once; the rows below are, as often as they are read.
+    select groupArray((published_at, run_id)) as publications
     from {{ ref('int_publications') }}
     where
         is_of_this_dataset
@@ -38,6 +36,16 @@ publications as (
                 run_id
             from {{ this }})
         {%- endif %}
+
+),
+
+publications as (
+
+    select
+        arrayJoin((select to_follow.publications from to_follow)) as time_and_run,
+        time_and_run.1 as published_at,
+        time_and_run.2 as run_id,
+        cityHash64(published_at, run_id) as publication
 
 ),
 
