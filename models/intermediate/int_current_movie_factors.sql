@@ -8,7 +8,8 @@ movie_factors as (
 
 current_run as (
 
-    select * from {{ ref('int_publications') }}
+    -- One value: with a join the rows of all runs would be read.
+    select any(run_id) as run_id from {{ ref('int_publications') }}
     where is_current and is_of_this_dataset
 
 ),
@@ -16,11 +17,11 @@ current_run as (
 of_current_run as (
 
     select
-        movie_factors.feature as feature,
-        movie_factors.movie_id as movie_id,
-        movie_factors.weight as weight
+        feature,
+        movie_id,
+        weight
     from movie_factors
-    inner join current_run on movie_factors.run_id = current_run.run_id
+    where run_id = assumeNotNull((select current_run.run_id from current_run))
 
 )
 

@@ -14,7 +14,8 @@ recommendable_movies as (
 
 current_run as (
 
-    select * from {{ ref('int_publications') }}
+    -- One value: with a join the rows of all runs would be read.
+    select any(run_id) as run_id from {{ ref('int_publications') }}
     where is_current and is_of_this_dataset
 
 ),
@@ -22,16 +23,16 @@ current_run as (
 of_current_run as (
 
     select
-        similar_movies.movie_id as movie_id,
-        similar_movies.rank as rank,
-        similar_movies.similar_movie_id as similar_movie_id,
-        similar_movies.cosine as cosine,
-        similar_movies.similar_movie_id in (
+        movie_id,
+        rank,
+        similar_movie_id,
+        cosine,
+        similar_movie_id in (
             select recommendable_movies.movie_id
             from recommendable_movies
         ) as is_shown
     from similar_movies
-    inner join current_run on similar_movies.run_id = current_run.run_id
+    where run_id = assumeNotNull((select current_run.run_id from current_run))
 
 ),
 
