@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from math import ceil
 from pathlib import Path
@@ -16,6 +16,7 @@ MACHINE = Path("/")
 NICENESS = 5
 """How much less urgent what can wait is: it gets a quarter of a core that another wants too."""
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def thread_count(machine: Path = MACHINE) -> int:
@@ -69,6 +70,16 @@ def beside(work: Callable[[], R]) -> Future[R]:
 
     Thread(target=finish, daemon=True).start()
     return done
+
+
+def ahead(items: Iterable[T]) -> Iterator[T]:
+    """Yield the items; each is made on another thread while the one before is used."""
+    iterator = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        following = pool.submit(next, iterator, None)
+        while (item := following.result()) is not None:
+            following = pool.submit(next, iterator, None)
+            yield item
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from python_jobs.dbt.relation import Relation
 from python_jobs.publishing.verification import verify
+from python_jobs.threads import ahead
 from python_jobs.warehouse.connection import Warehouse
 from python_jobs.warehouse.replicas import missing_replicas_named, on_every_replica
 
@@ -48,7 +49,7 @@ def stage(warehouse: Warehouse, table: str, run_id: str, rows: Iterable[Columns]
     staging = staging_of(warehouse, table, run_id)
     make_staging(warehouse, table, run_id, staging)
     if isinstance(rows, Iterable):
-        loaded = sum(load_block(warehouse, staging, block) for block in rows)
+        loaded = sum(load_block(warehouse, staging, block) for block in ahead(rows))
     else:
         loaded = rows.fill(staging)
     verify(warehouse, table, staging, loaded)

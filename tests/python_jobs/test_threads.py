@@ -1,12 +1,13 @@
-"""How many threads there are, by Linux, a container or a user, and which of them gives way."""
+"""How many threads there are, by Linux, a container or a user, and what is done on which."""
 
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from python_jobs.threads import NICENESS, giving_way, thread_count
+from python_jobs.threads import NICENESS, ahead, beside, giving_way, thread_count
 
 CORES = 8
 V2, V1 = "0::{}\n", "5:memory:/elsewhere\n4:cpu,cpuacct:{}\n0::/\n"
@@ -114,3 +115,39 @@ def test_an_interrupt_does_not_wait_for_what_gives_way():
     ended = subprocess.run([sys.executable, "-c", program], timeout=30, capture_output=True)
     assert ended.returncode
     assert b"KeyboardInterrupt" in ended.stderr
+
+
+def test_what_is_made_ahead_is_made_while_the_one_before_is_used():
+    """And no further, so that no more than two are held."""
+    begun = [threading.Event() for _ in range(3)]
+
+    def items():
+        for number, event in enumerate(begun):
+            event.set()
+            yield number
+
+    used = []
+    for item in ahead(items()):
+        used.append(item)
+        if item < 2:
+            assert begun[item + 1].wait(10)
+        assert not any(event.is_set() for event in begun[item + 2 :])
+    assert used == [0, 1, 2]
+
+
+def test_what_cannot_be_made_fails_where_it_is_used():
+    def items():
+        yield 1
+        raise ZeroDivisionError
+
+    used = ahead(items())
+    assert next(used) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(used)
+
+
+def test_work_beside_is_done_when_asked_for():
+    done = beside(threading.get_ident)
+    assert done.result() != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        beside(lambda: 1 / 0).result()
