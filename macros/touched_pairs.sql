@@ -5,7 +5,14 @@
     {%- set loaded = api.Relation.create(
         schema=relation.schema, identifier=this.identifier ~ '__loaded'
     ) -%}
-    {%- set create = ' engine = MergeTree order by (user_id, movie_id) as ' -%}
+    {%- set others, new_events = other_pairs(mart, before, now), [] -%}
+    {%- for source, state in now.events.items() -%}
+        {%- do new_events.append(state.row_count - before.events[source].row_count) -%}
+    {%- endfor -%}
+    {#- Little is kept in memory, and only where no other server can be asked for it. -#}
+    {%- set in_memory = target.type == 'chdb' and not others and new_events | sum <= 1000000 -%}
+    {%- set create = ' engine = ' ~ ('Memory' if in_memory else
+        'MergeTree order by (user_id, movie_id)') ~ ' as ' -%}
     {%- for table in [loaded, touched] -%}
         {%- do run_query('drop table if exists ' ~ table) -%}
     {%- endfor -%}
@@ -13,7 +20,6 @@
         ~ relation_of('int_user_movie_interactions')
         ~ only_events(before.events, now.events) ~ ')') -%}
     {%- set merged = merged_pairs(loaded, mart, before.has_all_pairs) -%}
-    {%- set others = other_pairs(mart, before, now) -%}
     {%- set pairs = merged if not others else 'select * from ('
         ~ ([merged] + others) | join(' union all ')
         ~ ") order by made_from = 'all events' desc limit 1 by user_id, movie_id" -%}

@@ -54,23 +54,30 @@ def _unsound_lists(warehouse: Warehouse, staging: Relation) -> dict[str, int]:
             """,
             parameters,
         )
-        seen += warehouse.number(
-            f"""
-            select count()
-            from (
-                select user_id, movie_id
-                from {warehouse.mart}
-                where user_id between {{first:UInt64}} and {{last:UInt64}}
-            ) as seen
-            inner join (
-                select user_id, movie_id
-                from {staging}
-                where user_id between {{first:UInt64}} and {{last:UInt64}}
-            ) as staged using (user_id, movie_id)
-            """,
-            parameters,
-        )
+        # Where no hash is in both, no pair is, and hashes are compared in less time.
+        if _in_both(warehouse, staging, "cityHash64(user_id, movie_id)", parameters):
+            seen += _in_both(warehouse, staging, "(user_id, movie_id)", parameters)
     return {"users whose ranks or movies repeat or leave gaps": broken, "movies already seen": seen}
+
+
+def _in_both(warehouse: Warehouse, staging: Relation, pair: str, parameters: dict[str, int]) -> int:
+    """Count what both the mart and the staged rows of a slice have, by SQL of a pair."""
+    return warehouse.number(
+        f"""
+        select count()
+        from (
+            select {pair} as pair
+            from {warehouse.mart}
+            where user_id between {{first:UInt64}} and {{last:UInt64}}
+        ) as seen
+        inner join (
+            select {pair} as pair
+            from {staging}
+            where user_id between {{first:UInt64}} and {{last:UInt64}}
+        ) as staged using (pair)
+        """,
+        parameters,
+    )
 
 
 def _user_slices(warehouse: Warehouse, staging: Relation) -> list[dict[str, int]]:
