@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from python_jobs.evaluation.assessment import HEADLINE, Assessment
 from python_jobs.evaluation.list_metrics import activity_range
-from python_jobs.threads import beside
 from python_jobs.tracking.pictures import (
     LATENT_FEATURES,
     NDCG_BY_ACTIVITY,
@@ -23,9 +21,6 @@ from python_jobs.tracking.pictures import (
 from python_jobs.tracking.store import Tracking
 from python_jobs.warehouse.connection import Warehouse
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 STRONGEST = 10
 """Movies that a latent feature is known by, as in `mart_latent_features`."""
 
@@ -33,36 +28,26 @@ STRONGEST = 10
 def log_run_pictures(
     warehouse: Warehouse,
     tracking: Tracking,
-    run_id: str,
     movie_ids: NDArray[np.uint64],
     H: NDArray[np.float32],
     assessment: Assessment | None,
-) -> Future[None]:
-    """Begin to log a run's pictures; those of the assessment only where it was evaluated.
-
-    They are drawn beside what comes next, on one core. What went wrong is raised by the result.
-    """
-    tables = {LATENT_FEATURES: latent_features(warehouse, movie_ids, H)}
-
-    def draw_and_log() -> None:
-        figures = pictures_of(assessment) if assessment else {}
-        log_pictures(tracking, run_id, figures, tables)
-
-    return beside(draw_and_log)
-
-
-def pictures_of(assessment: Assessment) -> dict[str, Figure]:
-    """Return an assessment's pictures by the names of their files."""
-    judged = {"this model": assessment.model, **assessment.baselines}
-    groups = list(assessment.model.by_activity)
-    by_model = {
-        name: [found.by_activity[group][HEADLINE] for group in groups]
-        for name, found in judged.items()
-    }
-    return {
-        NDCG_BY_ACTIVITY: draw_by_activity([activity_range(group) for group in groups], by_model),
-        REACH: draw_reach(assessment.model.seen_share, assessment.model.recommended_share),
-    }
+) -> None:
+    """Log the active run's pictures; those of the assessment only where it was evaluated."""
+    figures = {}
+    if assessment:
+        judged = {"this model": assessment.model, **assessment.baselines}
+        groups = list(assessment.model.by_activity)
+        by_model = {
+            name: [found.by_activity[group][HEADLINE] for group in groups]
+            for name, found in judged.items()
+        }
+        figures = {
+            NDCG_BY_ACTIVITY: draw_by_activity(
+                [activity_range(group) for group in groups], by_model
+            ),
+            REACH: draw_reach(assessment.model.seen_share, assessment.model.recommended_share),
+        }
+    log_pictures(tracking, figures, {LATENT_FEATURES: latent_features(warehouse, movie_ids, H)})
 
 
 def latent_features(

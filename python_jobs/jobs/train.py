@@ -159,9 +159,7 @@ def train(
                 tags,
                 judged_factors(extent, assessment),
             )
-            pictures = log_run_pictures(
-                warehouse, tracking, run_id, extent.movie_ids, model.H, assessment
-            )
+            log_run_pictures(warehouse, tracking, extent.movie_ids, model.H, assessment)
         goes_live = options.publish and (verdict.passed or options.force)
         published = run
         if goes_live:
@@ -184,7 +182,6 @@ def train(
                 else:
                     tables = trained.tables(run_id, rules, live.dataset, phases, bar)
                 published = place_rows(warehouse, published, tables)
-        pictures.result()
         # The last that is asked of an engine, which may be gone: before anything is live.
         short = learning.short_lists(recommendable, options.top)
         log_metrics(phases.metrics())

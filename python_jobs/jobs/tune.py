@@ -111,8 +111,7 @@ def tune(
                 tags,
             )
             H = fitted.model.H
-            movie_ids = interactions.movie_ids
-            log_run_pictures(warehouse, tracking, run_id, movie_ids, H, assessment).result()
+            log_run_pictures(warehouse, tracking, interactions.movie_ids, H, assessment)
         set_alias(tracking, tracking.model_name, CHALLENGER, run.model_version)
     return TuneReport(found, started_with, assessment, run)
 

@@ -75,14 +75,13 @@ def _picture(title: str, x: str, y: str) -> tuple[Figure, Any]:
 
 
 def log_pictures(
-    tracking: Tracking,
-    run_id: str,
-    figures: Mapping[str, Figure],
-    tables: Mapping[str, dict[str, list[Any]]],
+    tracking: Tracking, figures: Mapping[str, Figure], tables: Mapping[str, dict[str, list[Any]]]
 ) -> None:
-    """Log pictures and tables as artifacts of a run, by the names of their files."""
+    """Log pictures and tables as artifacts of the active run, by the names of their files."""
+    import mlflow
+
     with artifacts_stored(tracking):
         for name, figure in figures.items():
-            tracking.client.log_figure(run_id, figure, name)
+            mlflow.log_figure(figure, name)
         for name, table in tables.items():
-            tracking.client.log_table(run_id, table, name)
+            mlflow.log_table(table, name)

@@ -69,6 +69,19 @@ def test_a_training_that_is_live_has_its_row_its_lists_and_the_champion(warehous
     assert aliases == ["1", "1"]
 
 
+def test_pictures_that_cannot_be_stored_leave_all_as_it_was(warehouse, store, first, monkeypatch):
+    """Everything of a run is in MLflow before a row of it is in a table that readers have."""
+
+    def refused(*_, **__):
+        raise ConnectionError("503 of a proxy")
+
+    before = _state(warehouse, store)
+    monkeypatch.setattr("mlflow.MlflowClient.log_figure", refused)
+    with pytest.raises(UserError, match="could not be written to the MLflow store at"):
+        _train(warehouse, store)
+    assert _state(warehouse, store) == before
+
+
 @pytest.mark.parametrize(
     ("changes", "passed"),
     [({"publish": False}, True), ({"limits": Limits(max_shrink=-1)}, False)],
