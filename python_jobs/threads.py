@@ -1,4 +1,4 @@
-"""How many threads share a piece of work, and how urgent one is."""
+"""How many threads share a piece of work, how urgent one is, and what is done beside another."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def beside(work: Callable[[], R]) -> Future[R]:
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
-    """Yield the items; each is made on another thread while the one before is used."""
+    """Yield the items, none of them None; each is made on a thread while the one before is used."""
     iterator = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         following = pool.submit(next, iterator, None)

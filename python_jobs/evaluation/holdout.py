@@ -25,9 +25,10 @@ RANDOM_FRACTION = 0.25
 """Share of a user's interactions that the random protocol holds out."""
 USERS_PER_SPAN = 4_096
 """Users that are split at a time, by one thread."""
-NO_TIMES = np.empty(0, np.int64)
 MIN_INTERACTIONS = 5
 """Users with fewer interactions are not held out by the temporal protocol."""
+NO_TIMES = np.empty(0, np.int64)
+"""What a fit is given that does not look at times."""
 
 
 class TooFewInteractionsError(UserError):

@@ -29,7 +29,10 @@ class Filler(Protocol):
 
 
 Tables = Mapping[str, Iterable[Columns] | Filler]
-"""For each published table its rows in blocks, consumed once, or what fills it."""
+"""For each published table its rows in blocks, consumed once, or what fills it.
+
+Blocks are made on a thread of their own while the one before is inserted: making one asks nothing
+of the warehouse, whose one client is busy."""
 
 
 def staging_of(warehouse: Warehouse, table: str, run_id: str) -> Relation:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dbt.adapters.clickhouse import ClickHouseColumn
 from dbt.adapters.clickhouse.connections import ClickHouseConnectionManager
 from dbt.adapters.clickhouse.credentials import ClickHouseCredentials
 from dbt.adapters.clickhouse.httpclient import ChHttpClient
@@ -70,11 +69,6 @@ class ChdbClient(ChHttpClient):  # type: ignore[misc]  # dbt ships no types for 
                 "(a running dbt, python_jobs or a notebook), and chDB allows one at a time. Close "
                 "the other one and run this again."
             ) from error
-
-    def columns_in_query(self, sql: str, **kwargs: Any) -> list[ClickHouseColumn]:
-        """Return what a query has, whose beginning with a limit of 0 works out its scalars too."""
-        described = self.query(f"describe (\n{sql}\n)", **kwargs)
-        return [ClickHouseColumn.create(name, type_) for name, type_, *_ in described.result_rows]
 
 
 class ChdbConnectionManager(ClickHouseConnectionManager):  # type: ignore[misc]  # as above
