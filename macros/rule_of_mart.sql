@@ -25,5 +25,7 @@
     {%- set same = found[1] | int == names | length
         and graph.nodes[model.depends_on.nodes[0]].relation_name in sql and reads_only_raw() -%}
     {%- set types = model.columns.values() | map(attribute='data_type') | join -%}
-    {{ return(local_md5(sql ~ found[0] ~ types ~ config.get('order_by')) if same else '') }}
+    {#- A part that is taken over keeps the order and the indexes that it was made with. -#}
+    {%- set kept_by = config.get('order_by') ~ config.get('indexes') -%}
+    {{ return(local_md5(sql ~ found[0] ~ types ~ kept_by) if same else '') }}
 {% endmacro %}

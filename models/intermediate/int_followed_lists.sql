@@ -62,6 +62,12 @@ interactions as (
 
 ),
 
+movie_ratings as (
+
+    select * from {{ ref('int_movie_ratings') }}
+
+),
+
 recommendable_movies as (
 
     select
@@ -179,8 +185,8 @@ popularity_now as (
 
     select
         movie_id,
-        count() as user_count
-    from interactions
+        sum(user_count) as user_count
+    from movie_ratings
     group by movie_id
 
 ),

@@ -1,6 +1,10 @@
 {{
     config(
         order_by='(user_id, movie_id)',
+        indexes=[{
+            'name': 'first_interacted_at',
+            'definition': 'first_interacted_at type minmax granularity 1',
+        }],
         query_settings={
             'max_bytes_before_external_group_by': var('spill_after_bytes'),
             'min_insert_block_size_rows': 4000000,
@@ -13,7 +17,8 @@
 }}
 
 {#- Rows are inserted four million at a time and not one, since each block becomes a part, and what
-reads the mart in order has to merge the parts. -#}
+reads the mart in order has to merge the parts. With the index, what asks for the interactions since
+a publication passes over the users who had none. -#}
 
 with
 

@@ -177,3 +177,32 @@ def test_what_is_more_than_new_rows_rebuilds_the_mart_and_says_why(
         assert why in told, (why, told)
         assert (WHOLE in told) == (why not in ("", TOUCHED)), told
         assert (TOUCHED in told) == (why == TOUCHED), (place, told)
+
+
+def test_a_mart_of_a_release_without_its_index_is_built_again_once(
+    empty_project: Project, tmp_path: Any
+) -> None:
+    project, random, shop = empty_project.copy(tmp_path / "project"), Random(3), Shop()
+    begin = datetime.now(UTC)
+    stream = _stream(random, round(begin.timestamp() * 1000) - DAY, 200)
+    project.execute(*TABLES)
+    model = project.directory / "models/marts/mart_user_movie_matrix.sql"
+    text = model.read_text()
+    start, end = text.index("        indexes=["), text.index("        query_settings=")
+    model.write_text(text[:start] + text[end:])
+    knowing = shop.know(set(range(1, 31)), set(range(1, 20)))
+    before = shop.load(stream[:150], begin - timedelta(days=9))
+    done = project.many([*knowing, *before, *night_of(which="+")])
+    assert not [each for each in done if each.returncode], [each.stdout for each in done]
+    model.write_text(text)
+    indexes = (
+        "select name, expr, type from system.data_skipping_indices "
+        "where database = 'analytics' and table = 'mart_user_movie_matrix'"
+    )
+    for hours, told in ((2, "its SQL, a view that it reads or a var has changed"), (1, TOUCHED)):
+        later = shop.load(stream[-25 * hours :][:25], begin - timedelta(hours=hours))
+        done = project.many([*later, *night_of(), ["query", indexes]])
+        run, mart, stamp, found = done[-4:]
+        assert not run.returncode and told in run.stdout
+        assert rows_of(mart) == shop.mart(rows_of(stamp)[0][1])
+        assert rows_of(found) == [["first_interacted_at", "first_interacted_at", "minmax"]]

@@ -60,6 +60,7 @@ BUILD = [
     "run",
     "--select",
     "mart_user_movie_matrix",
+    "int_movie_ratings",
     "int_followed_lists",
     "int_outcomes_so_far+",
     "int_experiment_outcomes_so_far+",
