@@ -53,15 +53,24 @@ of_all as (
 of_current_run as (
 
     -- With a value, unlike with a join, the lists of other runs are not read.
+    select * from recommendations
+    where run_id = assumeNotNull((select of_all.values_of_run.1 from of_all))
+
+),
+
+not_shown_everywhere as (
+
     select
-        *,
-        movie_id in (
+        user_id,
+        rank,
+        movie_id
+    from of_current_run
+    where
+        movie_id not in (
             select recommendable_movies.movie_id
             from recommendable_movies
             where recommendable_movies.country = ''
-        ) as is_shown_everywhere
-    from recommendations
-    where run_id = assumeNotNull((select of_all.values_of_run.1 from of_all))
+        )
 
 ),
 
@@ -69,31 +78,13 @@ of_current_run as (
 shown_in_a_country as (
 
     select
-        of_current_run.user_id as user_id,
-        of_current_run.movie_id as movie_id
-    from of_current_run
-    inner join users on of_current_run.user_id = users.user_id
-    inner join recommendable_movies on of_current_run.movie_id = recommendable_movies.movie_id
-    where
-        not of_current_run.is_shown_everywhere
-        and upper(trim(users.country)) = upper(trim(recommendable_movies.country))
-
-),
-
-judged as (
-
-    select
-        * except (is_shown_everywhere),
-        toBool(
-            is_shown_everywhere
-            or (user_id, movie_id) in (
-                select
-                    shown_in_a_country.user_id,
-                    shown_in_a_country.movie_id
-                from shown_in_a_country
-            )
-        ) as is_shown
-    from of_current_run
+        not_shown_everywhere.user_id as user_id,
+        not_shown_everywhere.rank as rank
+    from not_shown_everywhere
+    inner join users on not_shown_everywhere.user_id = users.user_id
+    inner join recommendable_movies
+        on not_shown_everywhere.movie_id = recommendable_movies.movie_id
+    where upper(trim(users.country)) = upper(trim(recommendable_movies.country))
 
 ),
 
@@ -102,8 +93,14 @@ withheld as (
     select
         user_id,
         groupArray(rank) as ranks
-    from judged
-    where not is_shown
+    from not_shown_everywhere
+    where
+        (user_id, rank) not in (
+            select
+                shown_in_a_country.user_id,
+                shown_in_a_country.rank
+            from shown_in_a_country
+        )
     group by user_id
 
 ),
@@ -111,19 +108,19 @@ withheld as (
 joined as (
 
     select
-        judged.user_id as user_id,
-        judged.rank as rank,
-        judged.movie_id as movie_id,
-        judged.score as score,
-        judged.reason as reason,
-        judged.because_movie_id as because_movie_id,
-        judged.strongest_movie_id as strongest_movie_id,
-        judged.arm as arm,
+        of_current_run.user_id as user_id,
+        of_current_run.rank as rank,
+        of_current_run.movie_id as movie_id,
+        of_current_run.score as score,
+        of_current_run.reason as reason,
+        of_current_run.because_movie_id as because_movie_id,
+        of_current_run.strongest_movie_id as strongest_movie_id,
+        of_current_run.arm as arm,
         (select of_all.values_of_run from of_all) as values_of_run,
-        judged.is_shown as is_shown,
+        toBool(not has(withheld.ranks, of_current_run.rank)) as is_shown,
         withheld.ranks as withheld_ranks
-    from judged
-    left join withheld on judged.user_id = withheld.user_id
+    from of_current_run
+    left join withheld on of_current_run.user_id = withheld.user_id
 
 ),
 
