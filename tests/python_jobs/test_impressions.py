@@ -29,8 +29,8 @@ WINDOWS = (1, 7, 28)
 BUILD = [
     *("dbt", "run", "--vars", "{impressions: lake.views, raw_countries: places}", "--select"),
     *("stg_dataflix__impressions", "stg_dataflix__movies", "int_recommendable_movies"),
-    *("mart_users", "mart_user_movie_matrix", "int_followed_lists", "int_followed_hits"),
-    *("int_outcomes_so_far+",),
+    *("mart_users", "mart_user_movie_matrix", "int_movie_ratings", "int_followed_lists"),
+    *("int_followed_hits", "int_outcomes_so_far+"),
 ]
 # As true with the vars of a team.
 UNIT_TESTS = ["dbt", "test", *BUILD[2:4], "--select", "int_followed_hits,test_type:unit"]
